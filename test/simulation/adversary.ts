@@ -5,7 +5,7 @@
 import { SeededRandom } from '../../connectors/log/simulated/seeded-random.ts'
 import { slotWallet } from '../../ops/world/snapshotters/wallets.ts'
 import type { SlotOwner, Submission } from '../../schemas/types.ts'
-import { ATTACKS } from './attacks.ts'
+import { ATTACKS, orders } from './attacks.ts'
 import { BEGIN_MS, type ChainStory, EPOCHS } from './chain-story.ts'
 import type { Hostile, Plot } from './plot.ts'
 import type { ScriptedSubmission } from './submissions.ts'
@@ -42,6 +42,8 @@ export function plotOf(
     const [attack] = names.splice(random.below(names.length), 1)
     for (const record of ATTACKS[attack!]!(plot, 1 + random.below(EPOCHS))) plays.push({ ...record, attack: attack! })
   }
+  const other = new SeededRandom(seed ^ 0x0dde45)
+  for (const record of orders({ random: other })) plays.push({ ...record, attack: 'orders' })
   return { slots: owners, honest, plays: plays.sort((a, b) => a.atMs - b.atMs) }
 }
 

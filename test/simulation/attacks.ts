@@ -13,7 +13,7 @@ import {
   WINDOW_BLOCKS,
 } from './chain-story.ts'
 import { idOf } from './chain-words.ts'
-import type { Hostile, HostileSlot, Plot } from './plot.ts'
+import { type Hostile, type HostileSlot, type Plot, SEALED_TOPICS } from './plot.ts'
 import { signed, submissionWith, uuidOf } from './submissions.ts'
 
 /** Without the name of the attack. */
@@ -359,6 +359,16 @@ const markers: Attack = ({ random, story }) =>
       partition,
     }
   })
+
+/** Records of our roles once more, or with other words; in the topics of which every record is sealed. */
+export const orders = ({ random }: Pick<Plot, 'random'>): Play[] =>
+  times(12, () => ({
+    atMs: random.below(16 * BLOCK_MS),
+    order: random.below(1_000),
+    topic: random.pick(SEALED_TOPICS)!,
+    isChanged: random.chance(0.5),
+    isSealed: random.chance(0.5),
+  }))
 
 /** Bytes that are no record of ours. */
 const bytes: Attack = ({ random }) =>

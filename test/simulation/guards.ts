@@ -564,6 +564,27 @@ const HOSTILE: readonly Guard[] = [
     replace: 'if (seal.offset >= 0) return',
     why: 'a copy of a good marker has a good signature',
   },
+  {
+    name: 'a tick or a result counts only with its seal',
+    file: 'streams/task-input.ts',
+    find: 'if (this.alignment === undefined || this.alignment.isMarker(value)) this.guard.take(record)',
+    replace: 'if (this.alignment?.isMarker(value)) this.guard.take(record)',
+    why: 'who may write the topic could open an epoch far ahead, or have a batch given up',
+  },
+  {
+    name: 'an intent counts only with the seal of the stage',
+    file: 'streams/read-record.ts',
+    find: 'if (guard) guard.take(record)',
+    replace: 'if (guard) void guard',
+    why: 'a forged DONE would put the real intent out of force',
+  },
+  {
+    name: 'a stage seals behind all that it sealed before',
+    file: 'streams/task-opening.ts',
+    find: 'task.sealsFrom(partition, ends[at]!)',
+    replace: 'task.sealsFrom(partition, 0)',
+    why: 'what it writes after it has moved would count as copies',
+  },
 ]
 
 export const GUARDS: readonly Guard[] = [...ENGINE, ...TOPOLOGY, ...HOSTILE, ...ANCHOR, ...CHAIN_GUARDS, ...DAY_GUARDS]

@@ -25,7 +25,12 @@ export type Hostile = { readonly atMs: number; readonly attack: string } & (
     }
   /** The how manyth marker of a partition, taken modulo those that are there. */
   | { readonly copied: number; readonly from: number; readonly partition: number }
+  /** The how manyth record of a topic of which every record is sealed, modulo; as it is or changed, with its seal or without. */
+  | { readonly order: number; readonly topic: SealedTopic; readonly isChanged: boolean; readonly isSealed: boolean }
 )
+
+export const SEALED_TOPICS = ['epochTicks', 'batches', 'payouts', 'anchorIntents', 'anchorResults'] as const
+export type SealedTopic = (typeof SEALED_TOPICS)[number]
 
 /** What an attack is made of. */
 export interface Plot {

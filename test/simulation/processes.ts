@@ -12,6 +12,8 @@ import {
   type OutgoingRecord,
   type TransactionalWriter,
 } from '../../streams/ports.ts'
+import { readRecords } from '../../streams/read-record.ts'
+import { SealGuard } from '../../streams/seal-guard.ts'
 import { Sealer } from '../../streams/seals.ts'
 import { sealsOf } from '../../topology/shared/seals.ts'
 import { isEpochSummary, isMarker, type Topics } from '../../topology/topics.ts'
@@ -94,13 +96,13 @@ export async function adversary(
     const tag = { key: HOSTILE_HEADER, value: Buffer.from(play.attack) }
     if (record)
       await retrying(log, () =>
-        appender.append([{ ...record, topic: topics.submissions.name, headers: [...(record.headers ?? []), tag] }]),
+        appender.append([{ topic: topics.submissions.name, ...record, headers: [...(record.headers ?? []), tag] }]),
       )
     outside.hostile++
   }
 }
 
-type Unplaced = Omit<OutgoingRecord, 'topic'>
+type Unplaced = Omit<OutgoingRecord, 'topic'> & Partial<Pick<OutgoingRecord, 'topic'>>
 
 async function hostileRecord(log: SimulatedLog, topics: Topics, play: Hostile): Promise<Unplaced | undefined> {
   const { submissions } = topics
@@ -114,6 +116,7 @@ async function hostileRecord(log: SimulatedLog, topics: Topics, play: Hostile): 
       value: submissions.value.encode(play.submission),
     }
   }
+  if ('order' in play) return await forgedOrder(log, topics, play)
   const partition = play.partition % submissions.partitions
   if ('bytes' in play) return { ...play.bytes, partition, timestamp }
   const markers = await trueMarkers(log, submissions, play.from % submissions.partitions)
@@ -122,6 +125,39 @@ async function hostileRecord(log: SimulatedLog, topics: Topics, play: Hostile): 
   const forged = forgedMarker(topics, play, partition)
   const headers = play.signed === 'borrowed' ? (markers.at(-1)?.headers ?? []) : forged.headers
   return { ...forged, headers, partition, timestamp }
+}
+
+type Order = Extract<Hostile, { order: unknown }>
+
+async function forgedOrder(log: SimulatedLog, topics: Topics, play: Order): Promise<Unplaced | undefined> {
+  const { name: topic } = topics[play.topic]
+  const all = await retrying(log, () => readPartition(log, { topic, partition: 0 }))
+  const genuine = all.filter((record) => !attackOf(record))
+  if (genuine.length === 0) return undefined
+  const { key, value, headers } = genuine[play.order % genuine.length]!
+  return {
+    ...{ topic, partition: 0, timestamp: log.clock.now(), key, headers: play.isSealed ? headers : [] },
+    value: play.isChanged ? changedOrder(topics, play, value!) : value,
+  }
+}
+
+/** Otherwise than any true one; of batches and payouts only the bytes behind it. */
+function changedOrder(
+  { epochTicks, anchorIntents, anchorResults }: Topics,
+  play: Order,
+  value: Uint8Array,
+): Uint8Array {
+  if (play.topic === 'epochTicks') {
+    const tick = epochTicks.value.decode(value)
+    return epochTicks.value.encode(
+      tick.kind === 'OPEN' ? { ...tick, epochId: tick.epochId + 40 } : { ...tick, blockNumber: 1_000_000 },
+    )
+  }
+  if (play.topic === 'anchorIntents')
+    return anchorIntents.value.encode({ ...anchorIntents.value.decode(value), step: 'DONE' })
+  if (play.topic === 'anchorResults')
+    return anchorResults.value.encode({ ...anchorResults.value.decode(value), outcome: 'FAILED', error: 'forged' })
+  return value
 }
 
 /** Those that tick-fanout wrote. */
@@ -214,12 +250,14 @@ export async function anchorEffects(
     for (const { key, result } of answers) await write(key, nodes ? await nodes.agreed(result) : result)
   }
   const payouts = payoutReader(log, topics)
-  let position: FetchPosition = { topic: topics.anchorIntents.name, partition: 0, offset: 0 }
+  const { name: topic, seals } = topics.anchorIntents
+  const guard = seals && new SealGuard(topic, 0, seals)
+  let position: FetchPosition = { topic, partition: 0, offset: 0 }
   for (;;) {
     const [fetched] = await retrying(log, () => log.fetch([position], { maxWaitMs: 500, maxBytesPerPartition: 1e6 }))
-    for (const { key, value, offset } of fetched!.records) {
-      if (offset < position.offset) continue
-      const [whose, intent] = [topics.anchorIntents.key.decode(key!), topics.anchorIntents.value.decode(value!)]
+    const news = fetched!.records.filter(({ offset }) => offset >= position.offset)
+    for (const { key: whose, value } of readRecords(topics.anchorIntents, 0, news, () => {}, { guard })) {
+      const intent = value!
       const bytes = await batchBytes(log, topics, intent)
       const payout = intent.payout ? await payouts(whose.dataMarket, intent) : undefined
       await tell(chain.carryOut(whose, intent, { bytes, payout }))
@@ -253,11 +291,13 @@ function payoutReader(log: SimulatedLog, { payouts: topic }: Topics) {
       const run = known.filter((one) => first && one.dataMarket === dataMarket && isSameRun(one.payout, first))
       if (payout && run.length === payout.parts) return { payout, run: run.map((one) => one.payout) }
       const records = await retrying(log, () => readPartition(log, { topic: topic.name, partition: 0 }))
-      known = records.map(({ offset, key, value }) => ({
-        offset,
-        dataMarket: topic.key.decode(key!).dataMarket,
-        payout: topic.value.decode(value!),
-      }))
+      known = records
+        .filter((record) => !attackOf(record))
+        .map(({ offset, key, value }) => ({
+          offset,
+          dataMarket: topic.key.decode(key!).dataMarket,
+          payout: topic.value.decode(value!),
+        }))
     }
   }
 }

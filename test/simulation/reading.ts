@@ -15,16 +15,18 @@ interface ReadableTopic<K, V> {
   readonly value: { decode(bytes: Uint8Array): V }
 }
 
+/** Without those of the adversary. */
 export async function readAll<K, V>(log: Log, topic: ReadableTopic<K, V>) {
   const rows: { readonly partition: number; readonly offset: number; readonly key: K; readonly value: V }[] = []
   for (let partition = 0; partition < topic.partitions; partition++) {
-    for (const { offset, key, value } of await readPartition(log, { topic: topic.name, partition }))
-      if (key && value) rows.push({ partition, offset, key: topic.key.decode(key), value: topic.value.decode(value) })
+    for (const { offset, key, value, headers } of await readPartition(log, { topic: topic.name, partition }))
+      if (key && value && attackOf({ headers }) === undefined)
+        rows.push({ partition, offset, key: topic.key.decode(key), value: topic.value.decode(value) })
   }
   return rows
 }
 
-/** What has come into a topic since it was asked last. */
+/** What has come into a topic since it was asked last, without the records of the adversary. */
 export function newsOf(log: Log, { name, partitions }: { readonly name: string; readonly partitions: number }) {
   const next = new Array<number>(partitions).fill(0)
   return async (): Promise<LogRecord[]> => {
@@ -32,7 +34,7 @@ export function newsOf(log: Log, { name, partitions }: { readonly name: string; 
     for (let partition = 0; partition < partitions; partition++) {
       const records = await readPartition(log, { topic: name, partition }, next[partition])
       if (records.length > 0) next[partition] = records.at(-1)!.offset + 1
-      news.push(...records)
+      news.push(...records.filter((record) => attackOf(record) === undefined))
     }
     return news
   }

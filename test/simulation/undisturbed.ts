@@ -12,6 +12,7 @@ import { epochScope, isEpochSummary, isMarker, type SubmissionEvent, type Topics
 import { NO_ROOM_RULE } from '../../topology/validate/validate.ts'
 import { messageOf } from './adversary.ts'
 import { BEGIN_MS, BLOCK_MS } from './chain-story.ts'
+import { SEALED_TOPICS } from './plot.ts'
 import { attackOf, groupBy, readPartition } from './reading.ts'
 import type { Script } from './script.ts'
 
@@ -73,10 +74,14 @@ export async function readRun(log: Log, topics: Topics): Promise<Played> {
         firstReleases.set(scope, Math.min(releasedAt, firstReleases.get(scope) ?? releasedAt))
       }
     }
+  for (const name of SEALED_TOPICS)
+    for (const record of await readPartition(log, { topic: topics[name].name, partition: 0 }))
+      if (attackOf(record) !== undefined) unreadable++
   const read = async (topic: { readonly name: string; readonly partitions: number }) => {
     const records: LogRecord[] = []
     for (let partition = 0; partition < topic.partitions; partition++)
-      records.push(...(await readPartition(log, { topic: topic.name, partition })))
+      for (const record of await readPartition(log, { topic: topic.name, partition }))
+        if (attackOf(record) === undefined) records.push(record)
     return records
   }
   const outcome = outcomeOf(topics, {

@@ -27,7 +27,7 @@ import { APP_ID, checkInvariants } from './invariants.ts'
 import { outcomeDigest } from './outcome-digest.ts'
 import { PayChain } from './pay-chain.ts'
 import { adversary, anchorEffects, clock, intake, type Outside, retrying } from './processes.ts'
-import { attackOf, newsOf, readAll } from './reading.ts'
+import { newsOf, readAll } from './reading.ts'
 import { ReceiptNodes } from './receipt-nodes.ts'
 import { TICK_FANOUT } from './rules.ts'
 import { type Script, scriptOf } from './script.ts'
@@ -290,8 +290,7 @@ async function untilDone(
     for (const { value } of await newTicks()) ticks.push(topics.epochTicks.value.decode(value!))
     return canonicalTicks(ticks).at(-1)?.blockHash === truth.chain.head.hash ? ticks.length : Number.POSITIVE_INFINITY
   }
-  const isTrueMarker = (record: LogRecord): boolean =>
-    attackOf(record) === undefined && isMarker(topics.submissions.value.decode(record.value!))
+  const isTrueMarker = (record: LogRecord): boolean => isMarker(topics.submissions.value.decode(record.value!))
   const isDone = () =>
     found.epochs >= script.epochs.length &&
     found.markers >= found.due &&

@@ -116,7 +116,7 @@ test('behavior: records of the right form that our roles did not write change no
     forged += await forge(intents, (intent) => ({ ...intent, step }))
   const results = topics.anchorResults as RecordTopic<never, AnchorResult>
   const signer = `0x${'77'.repeat(20)}`
-  forged += await forge(results, (result) => ({ ...result, outcome: 'FAILED', error: 'forged' }))
+  forged += await forge(results, (result) => ({ ...result, outcome: 'FAILED' as const, error: 'forged' }))
   forged += await forge(results, (result) => (result.outcome === 'READY' ? { ...result, signer } : undefined))
   for (const name of SEALED)
     for (const { key, value, headers } of await newest(topics[name])) {
