@@ -3,7 +3,7 @@ import { orNull } from '../../schemas/none.ts'
 import type { AnchorState, EpochTick } from '../../schemas/types.ts'
 import type { RecordTopic } from '../../streams/kafka-topic.ts'
 import type { Log } from '../../streams/ports.ts'
-import { type ReadRecord, readRecords } from '../../streams/read-record.ts'
+import { type ReadingOptions, type ReadRecord, readRecords } from '../../streams/read-record.ts'
 import { epochScope, isEpochSummary, isMarker, type Topics } from '../../topology/topics.ts'
 import { type EpochProgress, mayChange, type ProgressRecord, unseenEpoch, withRecord } from './epoch-progress.ts'
 import { silently } from './read.ts'
@@ -12,6 +12,8 @@ import { type SignerFacts, signerFactsOf } from './signer-facts.ts'
 
 /** Ticks, and rows of anchors, that are looked at: with a block every 12 s the ticks of more than two days. */
 const TICKS_MAX = 20_000
+/** Among so many ticks there is a block. */
+const HEADS_MAX = 500
 const ANCHORS_MAX = 20_000
 /** Records of `batches`, of which an epoch has one more than batches; they may be large. */
 const BATCHES_MAX = 200
@@ -67,22 +69,25 @@ async function* newest<K, V>(
   log: Log,
   topic: RecordTopic<K, V> & { readonly partitions: number },
   most: number,
+  options?: ReadingOptions<V>,
 ): AsyncGenerator<ReadRecord<K, V>> {
   const partitions = partitionsOf(topic)
   const bounds = await log.bounds(partitions)
   for (const [i, at] of partitions.entries()) {
     const { stable } = bounds[i]!
     for await (const records of scan(log, at, { from: stable - most, to: stable, tell: silently }))
-      yield* readRecords(topic, at.partition, records, silently)
+      yield* readRecords(topic, at.partition, records, silently, options)
   }
 }
 
 async function readTicks(log: Log, { epochTicks }: Topics) {
   const epochs = new Map<string, Found>()
   let head: RecentEpochs['head'] = null
-  for await (const { value: tick, timestamp: at } of newest(log, epochTicks, TICKS_MAX)) {
+  for await (const { value: tick, timestamp: at } of newest(log, epochTicks, HEADS_MAX))
+    if (tick?.kind === 'HEAD') head = { blockNumber: tick.blockNumber, at }
+  const wanted = (tick: EpochTick | null) => tick !== null && (tick.kind !== 'HEAD' || tick.refused.length > 0)
+  for await (const { value: tick, timestamp: at } of newest(log, epochTicks, TICKS_MAX, { wanted })) {
     if (tick === null) continue
-    if (tick.kind === 'HEAD') head = { blockNumber: tick.blockNumber, at }
     if (tick.kind !== 'HEAD') takeTick(epochs, tick, at)
     for (const refused of tick.refused) {
       const epoch = epochIn(epochs, refused.dataMarket, refused.epochId)

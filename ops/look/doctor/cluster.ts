@@ -103,7 +103,7 @@ async function* examineDeployment(
   const asked = { brokers: kafka.brokers, now: systemClock.now() }
   yield* await examineTransactions(log, all, asked)
   yield deploymentOf(appId, rules, served)
-  yield examineSeals(rules)
+  yield await examineSeals(log, topics, rules)
   for (const { about, text } of marketWarnings(served.map((dataMarket) => rulesOfMarket(rules, dataMarket))))
     yield { check: about, ok: true, detail: text }
   const watched = watchedLog(log)
