@@ -100,7 +100,7 @@ async function intakeCannotMoveEpochs(world: ClusterWorld, edgeConfig: string): 
     for (const one of refused) await expect(one).rejects.toThrow('TOPIC_AUTHORIZATION_FAILED')
     await expect
       .poll(() => reasonsIn(ground.log, deadLetters.name), { timeout: 60_000 })
-      .toContain('a marker without a signature')
+      .toContain('it has no seal of who writes the topic')
   } finally {
     await appender.close()
     await edge.close()
