@@ -29,6 +29,28 @@ export function lossOf(
   return at.offset > at.end ? truncated(stage, at, at.end) : undefined
 }
 
+/**
+ * The reason why a state cannot be whole: the log begins behind rows that it needs.
+ * @param needs `topic/partition` of a changelog or a table → the first offset that the state needs
+ * @param starts where they begin; what is in one of both only says nothing
+ */
+export function rowsGone(
+  stage: string,
+  needs: ReadonlyMap<string, number>,
+  starts: readonly FetchPosition[],
+): PositionLostError | undefined {
+  const gone = starts.find((at) => at.offset > (needs.get(nameOf(at)) ?? Number.POSITIVE_INFINITY))
+  return (
+    gone &&
+    lost(
+      'RECORDS_DELETED',
+      gone,
+      `${nameOf(gone)} begins at offset ${gone.offset}, but the state of stage ${stage} needs its rows from ${needs.get(nameOf(gone))} on: ` +
+        `they were deleted. ${ADVICE}`,
+    )
+  )
+}
+
 const recreated = (stage: string, at: HeldPosition, name: string, before: string, now: string): PositionLostError =>
   lost(
     'TOPIC_RECREATED',
@@ -66,5 +88,11 @@ const lost = (code: PositionLoss, at: { topic: string; partition: number }, mess
   new PositionLostError(code, at, message)
 
 export const nameOf = ({ topic, partition }: TopicPartition): string => `${topic}/${partition}`
+
+/** The partition of that name. */
+export function partitionNamed(name: string): TopicPartition {
+  const split = name.lastIndexOf('/')
+  return { topic: name.slice(0, split), partition: Number(name.slice(split + 1)) }
+}
 
 const ADVICE = 'Nothing is passed over: the stage waits. See "When the log has lost something" in docs/operations.md'

@@ -1,5 +1,5 @@
 /** State out of changelogs. */
-import type { Clock, Log, LogRecord } from './ports.ts'
+import type { Clock, FetchPosition, Log, LogRecord } from './ports.ts'
 import { unreadableRow } from './position-loss.ts'
 import { readRange } from './read-range.ts'
 import { type OnUnreadable, UnreadableError } from './read-record.ts'
@@ -8,14 +8,14 @@ import type { Task } from './task.ts'
 
 /**
  * Folds the changelogs of a task into its stores, from where they have been restored before.
- * @returns the number of records
+ * @returns the number of records, and where the changelogs began
  */
 export async function restoreTask(
   { partition, changelogs }: Task,
   restored: Restored,
   ports: { readonly log: Log; readonly clock: Clock; readonly signal: AbortSignal },
   tell: OnUnreadable,
-): Promise<number> {
+): Promise<{ readonly records: number; readonly starts: readonly FetchPosition[] }> {
   const bounds = await ports.log.bounds(changelogs.map(({ changelog }) => ({ topic: changelog, partition })))
   let records = 0
   for (const [at, store] of changelogs.entries()) {
@@ -25,7 +25,8 @@ export async function restoreTask(
     const from = { topic: store.changelog, partition, offset: Math.max(start, offset) }
     records += await readRange(ports, from, stable, (record) => restoreRecord(store, partition, record, tell))
   }
-  return records
+  const starts = changelogs.map(({ changelog: topic }, at) => ({ topic, partition, offset: bounds[at]!.start }))
+  return { records, starts }
 }
 
 /**

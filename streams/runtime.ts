@@ -196,6 +196,7 @@ export class StreamsRuntime {
       transactionalId: `${name}-${partition}`,
       identity,
       tableCurrent: (name: string, signal: AbortSignal) => this.table(name).current(signal),
+      tableStarts: (name: string) => this.table(name).starts,
       readAhead: (topic: string, records: readonly LogRecord[]) =>
         readAhead(stage, topic, { records, partition }, prepare),
       wake: () => this.news.raise(),

@@ -19,7 +19,10 @@ export interface StateStore extends Store {
   restore(record: LogRecord): void
   /** Forgets everything, to be restored from the start. */
   clear(): void
-  /** Changelog records before this offset are needed no more; 0 when nothing may go (or the topic is compacted instead). */
+  /**
+   * Changelog records before this offset are needed no more once the next burst is in the log; 0 when nothing may go (or the topic is
+   * compacted instead).
+   */
   purgeBefore(): number
 }
 
@@ -124,8 +127,8 @@ class ScopedState implements StateStore, ScopedStore<unknown> {
   private readonly serde: StoreBuilder<Store>['value']
   private readonly byScope = new Map<string, Scope>()
   private readonly dirty = new Set<string>()
-  /** Scopes dropped since the last commit, with the offset of their first record: until then a restore brings them back. */
-  private readonly dropped = new Map<string, number>()
+  /** Scopes of the changelog that were dropped since the last commit. */
+  private readonly dropped = new Set<string>()
   /** Records of the sealed burst: scope of each, from the base offset on. */
   private sealed: string[] = []
   /** Offset behind the last changelog record known. */
@@ -181,7 +184,7 @@ class ScopedState implements StateStore, ScopedStore<unknown> {
     this.rowCount -= scope.values.size
     this.byScope.delete(name)
     this.dirty.delete(name)
-    if (scope.logged) this.dropped.set(name, scope.firstOffset ?? 0)
+    if (scope.logged) this.dropped.add(name)
   }
 
   seal(records: OutgoingRecord[], partition: number, timestamp: number): void {
@@ -191,7 +194,7 @@ class ScopedState implements StateStore, ScopedStore<unknown> {
       sealed.push(scope)
       records.push({ topic, partition, timestamp, key, value })
     }
-    for (const name of this.dropped.keys()) write(name, scopedKey(DROP, name, ''), null)
+    for (const name of this.dropped) write(name, scopedKey(DROP, name, ''), null)
     for (const name of this.dirty) {
       const { values, dirty } = this.byScope.get(name)!
       for (const [key, written] of dirty) {
@@ -249,7 +252,7 @@ class ScopedState implements StateStore, ScopedStore<unknown> {
   }
 
   purgeBefore(): number {
-    let oldest = Math.min(this.end, ...this.dropped.values())
+    let oldest = this.end
     for (const { logged, firstOffset } of this.byScope.values()) if (logged) oldest = Math.min(oldest, firstOffset ?? 0)
     return oldest
   }

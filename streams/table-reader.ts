@@ -36,6 +36,8 @@ export class TableReader implements GlobalTable<unknown, unknown> {
   private readonly topic: RecordTopic<unknown, unknown>
   private readonly signal: AbortSignal
   private readonly tell: OnUnreadable
+  /** Where the partitions began when the table was loaded: it holds no row from before. */
+  starts: readonly FetchPosition[] = []
   private positions: readonly FetchPosition[] = []
   /** Set when the topic is not followed any more: the table holds something else than the topic. */
   private lost: PositionLostError | undefined
@@ -65,10 +67,9 @@ export class TableReader implements GlobalTable<unknown, unknown> {
   async load(): Promise<void> {
     const [all, bounds] = await this.bounds(this.signal)
     const reading = { log: this.log, clock: this.clock, signal: this.signal }
-    for (const [i, at] of all.entries()) {
-      const { start, stable } = bounds[i]!
-      const read = () =>
-        readRange(reading, { ...at, offset: start }, stable, (record) => this.apply(at.partition, record))
+    this.starts = all.map((at, i) => ({ ...at, offset: bounds[i]!.start }))
+    for (const [i, start] of this.starts.entries()) {
+      const read = () => readRange(reading, start, bounds[i]!.stable, (record) => this.apply(start.partition, record))
       await retried(this.clock, this.signal, read)
     }
     this.positions = all.map((at, i) => ({ ...at, offset: bounds[i]!.stable }))
@@ -129,8 +130,7 @@ export class TableReader implements GlobalTable<unknown, unknown> {
     )
     this.positions = fetched.map(({ topic, partition, records, next, start, outOfRange }, at) => {
       const { offset } = this.positions[at]!
-      // records that an operator has deleted hold nothing up
-      if (outOfRange && offset < start) return { topic, partition, offset: start }
+      if (outOfRange && offset < start) throw deleted({ topic, partition, offset }, start)
       if (outOfRange) throw truncated({ topic, partition, offset })
       for (const record of records) if (record.offset >= offset) this.apply(partition, record)
       return { topic, partition, offset: Math.max(offset, next) }
@@ -171,6 +171,13 @@ const truncated = ({ topic, partition, offset }: FetchPosition): PositionLostErr
     'TRUNCATED',
     { topic, partition },
     `${topic}/${partition} ends before offset ${offset}, up to which a global table was read: records were lost`,
+  )
+
+const deleted = ({ topic, partition, offset }: FetchPosition, start: number): PositionLostError =>
+  new PositionLostError(
+    'RECORDS_DELETED',
+    { topic, partition },
+    `${topic}/${partition} begins at offset ${start}, but a global table was read from it up to ${offset} only: rows between were deleted`,
   )
 
 /** Bytes as a map key. */

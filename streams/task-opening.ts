@@ -1,7 +1,7 @@
 /** The findings of a task in the log when it opens: its positions, whether they mean anything there, and its state. */
-import { type KeptPlace, placeIn } from './kept-place.ts'
+import { type KeptPlace, needsIn, placeIn } from './kept-place.ts'
 import type { Clock, FetchPosition, Log, TopicPartition } from './ports.ts'
-import { type HeldPosition, type Ids, lossOf, nameOf, truncated } from './position-loss.ts'
+import { type HeldPosition, type Ids, lossOf, nameOf, rowsGone, truncated } from './position-loss.ts'
 import type { OnUnreadable } from './read-record.ts'
 import { type Restored, restoreTask } from './restore.ts'
 import { retried } from './retry.ts'
@@ -17,6 +17,8 @@ export interface OpeningPorts {
   readonly clock: Clock
   readonly signal: AbortSignal
   readonly group: string
+  /** Where the partitions of a global table began when it was read. */
+  readonly tableStarts: (name: string) => readonly FetchPosition[]
   /** Told of records in changelogs that are none of ours. */
   readonly tell: OnUnreadable
   /** The condition that it waits for, in words. */
@@ -49,10 +51,11 @@ export async function openTask(task: Task, ports: OpeningPorts, restored: Restor
     const loss = input.place && lossOf(task.stageName, input, input.place.topics, ids)
     if (loss) throw loss
   }
-  const records = await restore(task, ports, restored, inputs)
+  const { records, starts: changelogs } = await restore(task, ports, restored, inputs)
+  const needs = await needsOf(task, ports, changelogs)
   const starts = inputs.map((input) => startOf(task, input, ids))
   await sealOnFromEnds(task, ports)
-  task.restsOn(ids)
+  task.restsOn(ids, needs)
   return { starts, restored: records }
 }
 
@@ -62,6 +65,24 @@ async function sealOnFromEnds(task: Task, { log, clock, signal }: OpeningPorts):
   if (partitions.length === 0) return
   const ends = await retried(clock, signal, () => log.ends(partitions))
   for (const [at, partition] of partitions.entries()) task.sealsFrom(partition, ends[at]!)
+}
+
+/**
+ * The rows that the state rests on, as they were kept, or as they are found where nothing was. Asked for behind the reading of the
+ * changelogs: a newer owner may purge at any time, but only what its commit before needs no more.
+ * @throws PositionLostError when some of them are gone
+ */
+async function needsOf(
+  task: Task,
+  { log, clock, signal, group, tableStarts }: OpeningPorts,
+  changelogs: readonly FetchPosition[],
+): Promise<ReadonlyMap<string, number>> {
+  const inputs = task.stage.sources.map(({ name }) => ({ topic: name, partition: task.partition }))
+  const kept = needsIn(await retried(clock, signal, () => log.committedOffsets(group, inputs)))
+  const starts = [...changelogs, ...[...task.globalTables].flatMap(tableStarts)]
+  const gone = rowsGone(task.stageName, kept, starts)
+  if (gone) throw gone
+  return new Map(starts.map((at) => [nameOf(at), kept.get(nameOf(at)) ?? at.offset]))
 }
 
 /**
@@ -82,7 +103,7 @@ async function inputsOf({ partition, stage }: Task, { log, group }: OpeningPorts
 }
 
 /** Folds the changelogs into the stores, if they still have what was written. */
-async function restore(task: Task, ports: OpeningPorts, known: Restored, inputs: readonly Input[]): Promise<number> {
+async function restore(task: Task, ports: OpeningPorts, known: Restored, inputs: readonly Input[]) {
   const { log, clock, signal, tell } = ports
   const written = new Map(known)
   for (const { place } of inputs)

@@ -17,6 +17,8 @@ export interface RunnerOptions extends CommitterOptions {
   readonly bufferedBytesMax: number
   /** Resolves when the global table of that name holds all that is in the log by now, or the signal is aborted. */
   readonly tableCurrent: (name: string, signal: AbortSignal) => Promise<void>
+  /** Where the partitions of the global table of that name began when it was read. */
+  readonly tableStarts: (name: string) => readonly FetchPosition[]
   /** See `readAhead`. */
   readonly readAhead: (topic: string, records: readonly LogRecord[]) => ReturnType<typeof readAhead>
   /** Something changed that the loops should look at. */
@@ -91,13 +93,13 @@ export class TaskRunner implements Reader {
   }
 
   private async openTask(): Promise<void> {
-    const { clock, observer, tableCurrent, log, group } = this.options
+    const { clock, observer, tableCurrent, tableStarts, log, group } = this.options
     const { signal } = this.life
     const started = clock.now()
     await this.committer.open()
     const { starts, restored } = await openTask(
       this.task,
-      { log, clock, signal, group, trouble: this.reading, tell: (left) => observer.unreadable?.(left) },
+      { log, clock, signal, group, tableStarts, trouble: this.reading, tell: (left) => observer.unreadable?.(left) },
       this.restored,
     )
     this.restored = NOTHING
@@ -266,7 +268,11 @@ export class TaskRunner implements Reader {
     const inputs = stage.sources
       .filter(({ name }) => repartitionTopics.has(name))
       .map(({ name }) => ({ topic: name, partition, offset: this.task.committedPositionOf(name) }))
-    const logs = changelogs.map((store) => ({ topic: store.changelog, partition, offset: store.purgeBefore() }))
+    const logs = changelogs.map((store) => ({
+      topic: store.changelog,
+      partition,
+      offset: this.task.purgeBefore(store),
+    }))
     return [...inputs, ...logs].filter(({ offset }) => offset > 0)
   }
 

@@ -11,6 +11,7 @@ import type { GlobalTable } from './global-table.ts'
 import { PlaceKeeper } from './kept-place.ts'
 import { BroadcastSink, Fork, KeyedSink, ProcessorReceiver, type Receiver } from './outputs.ts'
 import type { Burst, LogRecord, OutgoingRecord, TopicPartition } from './ports.ts'
+import { nameOf } from './position-loss.ts'
 import type { Outputs, OutputTypes } from './processor.ts'
 import type { ReadAhead } from './read-ahead.ts'
 import { checkRecord, isTimestamp, reasonOf } from './read-record.ts'
@@ -84,11 +85,19 @@ export class Task {
     return [...this.inputs.keys(), ...changelogs, ...this.globalTables, ...ordersOf(this.stage)]
   }
 
-  /** Says which of them they are, with every commit from now on; undefined where topics cannot be deleted. */
-  restsOn(ids: ReadonlyMap<string, string> | undefined): void {
+  /**
+   * Says which of them they are, with every commit from now on; undefined where topics cannot be deleted.
+   * @param needs `topic/partition` → the first offset that its state needs, as it was found
+   */
+  restsOn(ids: ReadonlyMap<string, string> | undefined, needs: ReadonlyMap<string, number>): void {
     const topics = ids && Object.fromEntries(ids)
-    this.place.restsOn(topics)
+    this.place.restsOn(topics, needs)
     if (topics) this.engine?.restsOn(topics)
+  }
+
+  /** Records of the store's changelog before this offset may be deleted: neither the state in the log needs them, nor the present one. */
+  purgeBefore(store: StateStore): number {
+    return Math.min(store.purgeBefore(), this.place.neededFrom(this.placeOf(store)))
   }
 
   get timestamp(): number {
@@ -215,6 +224,7 @@ export class Task {
   /** Everything since the last seal as one transaction. Send it as it is until it commits, or drop the task. */
   seal(group: string): Burst {
     const { records, partition, engine, place } = this
+    for (const store of this.changelogs) place.needsFrom(this.placeOf(store), store.purgeBefore())
     const metadata = place.text
     const commits = [...this.inputs.values()].map(({ topic, position }) => ({
       topic: topic.name,
@@ -237,6 +247,7 @@ export class Task {
   /** The sealed burst is in the log. `baseOffsets` is undefined when the answer was lost but the offsets say so. */
   applied(burst: Burst, baseOffsets: ReadonlyMap<string, number> | undefined): void {
     for (const { topic, next } of burst.offsets!.commits) this.inputs.get(topic)!.committed = next
+    this.place.applied()
     for (const store of this.changelogs) {
       const base = baseOffsets?.get(`${store.changelog}/${this.partition}`)
       if (base !== undefined) this.place.wrote(store.changelog, base)
@@ -267,6 +278,10 @@ export class Task {
   globalTable(name: string): GlobalTable<unknown, unknown> {
     this.globalTables.add(name)
     return this.options.globalTable(name)
+  }
+
+  private placeOf({ changelog }: StateStore): string {
+    return nameOf({ topic: changelog, partition: this.partition })
   }
 
   private deadLetter(topic: string, record: LogRecord, error: unknown): void {

@@ -7,7 +7,7 @@ import type { Guard } from './guard.ts'
 const OPEN = 'await this.committer.open()'
 const OPENING = `const { starts, restored } = await openTask(
       this.task,
-      { log, clock, signal, group, trouble: this.reading, tell: (left) => observer.unreadable?.(left) },
+      { log, clock, signal, group, tableStarts, trouble: this.reading, tell: (left) => observer.unreadable?.(left) },
       this.restored,
     )`
 const COMMIT = 'await this.writer!.commit({ ...sealed, offsets: { ...sealed.offsets!, membership } })'
@@ -135,9 +135,9 @@ const ENGINE: readonly Guard[] = [
   },
   {
     name: 'a dropped scope holds the purge until the drop is committed',
-    file: 'streams/state.ts',
-    find: 'Math.min(this.end, ...this.dropped.values())',
-    replace: 'this.end',
+    file: 'streams/task-runner.ts',
+    find: 'offset: this.task.purgeBefore(store)',
+    replace: 'offset: store.purgeBefore()',
     why: 'a crash before the commit brings the scope back',
     seeds: 400, // the drop, a purge and a crash between two commits: rare
   },

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { createMemoryLog } from '../../connectors/log/memory/memory.ts'
 import { createSimulatedLog } from '../../connectors/log/simulated/simulated.ts'
 import type { SimulatedLog } from '../../connectors/log/simulated/simulated-log.ts'
@@ -135,3 +135,81 @@ test.each(['TOPIC_RECREATED', 'TOPIC_DELETED', 'TRUNCATED'] as const)(
     await runtime.close()
   },
 )
+
+describe('a table whose rows were deleted', () => {
+  async function started(memory: Log, refused: PositionLostError[]) {
+    const runtime = new StreamsRuntime(topology(), {
+      appId: 'app',
+      instanceId: 'a',
+      log: Object.assign(Object.create(memory) as Log, {
+        topicIds: async (names: readonly string[]) => new Map(names.map((name) => [name, 'as ever'])),
+        close: async () => {},
+      }),
+      clock: systemClock,
+      commitIntervalMs: 1,
+      observer: { taskRefused: (_stage, _partition, cause) => refused.push(cause) },
+    })
+    await runtime.start()
+    return runtime
+  }
+  const at = (topic: string) => ({ topic, partition: 0 })
+
+  async function withRows() {
+    const memory = createMemoryLog()
+    await memory.createTopics(topology().topics.map(({ name, partitions, cleanup }) => ({ name, partitions, cleanup })))
+    const appender = await memory.appender()
+    const append = (topic: string, key = 'k') =>
+      appender.append([{ ...at(topic), timestamp: 1, key: Buffer.from(key), value: Buffer.from('v') }])
+    for (const key of ['a', 'b', 'c']) await append('table', key)
+    const ended = async (topic: string) => (await memory.ends([at(topic)]))[0]!
+    return { memory, append, ended }
+  }
+
+  test('error: a stage that judged by all rows does not go on without some of them', async () => {
+    const { memory, append, ended } = await withRows()
+    const refused: PositionLostError[] = []
+    const first = await started(memory, refused)
+    await append('in')
+    await expect.poll(() => ended('out')).toBeGreaterThan(0)
+    await memory.deleteRecords([{ ...at('table'), offset: 2 }])
+    await append('in')
+    await expect.poll(() => ended('out'), { message: 'it has the rows in memory' }).toBeGreaterThan(1)
+    await first.close()
+    expect(refused).toEqual([])
+    const before = await ended('out')
+    const second = await started(memory, refused)
+    await append('in')
+    await expect
+      .poll(() => second.stageState('look-up').waitsFor)
+      .toContain('table/0 begins at offset 2, but the state of stage look-up needs its rows from 0 on')
+    expect(refused.map(({ code }) => code)).toEqual(['RECORDS_DELETED'])
+    expect(await ended('out')).toBe(before)
+    expect(second.stageState('copy').waitsFor).toBe(undefined)
+    await second.close()
+  })
+
+  test('error: rows that are deleted before they were read are not passed over', async () => {
+    const { memory, append, ended } = await withRows()
+    let isSlow = false
+    const fetch: Log['fetch'] = async (positions, options) => {
+      if (positions[0]?.topic !== 'table') return memory.fetch(positions, options)
+      await systemClock.sleep(5)
+      if (!isSlow) return memory.fetch(positions, { ...options, maxWaitMs: 0 })
+      return positions.map((one) => ({ ...one, records: [], next: one.offset, start: 0, stable: 0, outOfRange: false }))
+    }
+    const refused: PositionLostError[] = []
+    const runtime = await started(Object.assign(Object.create(memory) as Log, { fetch }), refused)
+    await append('in')
+    await expect.poll(() => ended('out')).toBeGreaterThan(0)
+    isSlow = true
+    await append('table', 'd')
+    await append('table', 'e')
+    await memory.deleteRecords([{ ...at('table'), offset: 5 }])
+    isSlow = false
+    await expect
+      .poll(() => runtime.stageState('look-up').waitsFor)
+      .toContain('table/0 begins at offset 5, but a global table was read from it up to 3 only')
+    expect(refused.map(({ code }) => code)).toEqual(['RECORDS_DELETED'])
+    await runtime.close()
+  })
+})

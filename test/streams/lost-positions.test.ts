@@ -2,6 +2,8 @@
 import { afterEach, expect, test } from 'vitest'
 import { createMemoryLog } from '../../connectors/log/memory/memory.ts'
 import { systemClock } from '../../connectors/system-clock.ts'
+import { rowsMissing } from '../../ops/reading/state-rows.ts'
+import { needsIn } from '../../streams/kept-place.ts'
 import {
   type Burst,
   type CommitOutcome,
@@ -10,6 +12,7 @@ import {
   PositionLostError,
 } from '../../streams/ports.ts'
 import { StreamsRuntime } from '../../streams/runtime.ts'
+import { fetchOne } from '../contract/log-kit.ts'
 import { sumsTopics, sumsTopology } from './sums.ts'
 
 const topics = sumsTopics({ input: 1, middle: 1 })
@@ -70,6 +73,7 @@ async function run(cluster: Cluster, of = topology): Promise<Run> {
     log: cluster.log(),
     clock: systemClock,
     commitIntervalMs: 1,
+    purgeIntervalMs: 50,
     observer: { taskRefused: (_stage, _partition, cause) => refused.push(cause) },
     onFailure: (error) => {
       throw error
@@ -253,4 +257,101 @@ test('error: a row of the state that cannot be read lets its task wait with the 
   const key = Buffer.from('Eround\0name')
   await appender.append([{ topic: changelog, partition: 0, timestamp: 0, key, value: Buffer.from('of somebody else') }])
   await expectRefused(made, SUM, 'UNREADABLE_ROW', `${changelog}/0 offset`, 'cannot be read')
+})
+
+const VOTES = { topic: 'app-sums-changelog', partition: 0 }
+
+test.each([
+  ['rows of a store that is dropped scope by scope', VOTES.topic, 3],
+  ['all rows of such a store', VOTES.topic, Number.POSITIVE_INFINITY],
+  ['rows of a compacted changelog', STATE, 1],
+  ['all rows of a compacted changelog', STATE, Number.POSITIVE_INFINITY],
+])('error: a state without %s is missed, also when the log ends where it did', async (_, topic, before) => {
+  const made = await afterTen()
+  const at = { topic, partition: 0 }
+  const [end] = await made.memory.ends([at])
+  const offset = Math.min(before, end!)
+  await made.memory.deleteRecords([{ ...at, offset }])
+  await append(made, 5)
+  await expectRefused(made, SUM, 'RECORDS_DELETED', `${topic}/0 begins at offset ${offset}`, 'needs its rows from 0 on')
+})
+
+test('behavior: what the engine deletes of a changelog itself is not missed', async () => {
+  const made = await afterTen()
+  const appender = await made.memory.appender()
+  const closes = [
+    { topic: topics.ends.name, partition: 0, timestamp: 0, key: Buffer.from('k'), value: Buffer.from('0') },
+  ]
+  const first = await run(made)
+  await appender.append(closes)
+  const start = async () => (await made.memory.bounds([VOTES]))[0]!.start
+  await expect.poll(start, { timeout: 20_000 }).toBeGreaterThan(0)
+  await first.runtime.close()
+  const second = await run(made)
+  await append(made, 5)
+  await expect
+    .poll(async () => (await committed(made, SUM, topics.byName.name))?.next, { timeout: 20_000 })
+    .toBeGreaterThanOrEqual(15)
+  expect(second.refused).toEqual([])
+  await second.runtime.close()
+  const kept = await start()
+  const needs = needsIn([await committed(made, SUM, topics.byName.name)])
+  expect(needs.get(`${VOTES.topic}/0`)).toBeGreaterThanOrEqual(kept)
+  const [end] = await made.memory.ends([VOTES])
+  await made.memory.deleteRecords([{ ...VOTES, offset: end! }])
+  await expectRefused(made, SUM, 'RECORDS_DELETED', `${VOTES.topic}/0 begins at offset ${end}`)
+})
+
+test('behavior: rows that a running stage has in memory are not missed any more once it has let go of them', async () => {
+  const made = await afterTen()
+  const { runtime } = await run(made)
+  const next = async () => (await committed(made, SUM, topics.byName.name))!.next
+  const first = await next()
+  await append(made, 1)
+  await expect.poll(next, { timeout: 20_000 }).toBeGreaterThan(first)
+  const [end] = await made.memory.ends([VOTES])
+  await made.memory.deleteRecords([{ ...VOTES, offset: end! }])
+  const input = { group: `app-${SUM}`, stage: SUM, inputs: [{ topic: topics.byName.name, partition: 0 }] }
+  expect((await rowsMissing(made.log(), input))?.message).toContain(`begins at offset ${end}`)
+  const appender = await made.memory.appender()
+  await appender.append([
+    { topic: topics.ends.name, partition: 0, timestamp: 0, key: Buffer.from('k'), value: Buffer.from('0') },
+  ])
+  const told = async () => (await fetchOne(made.memory, topics.sums.name, 0)).records
+  await expect.poll(async () => (await told()).length, { timeout: 20_000 }).toBe(1)
+  await append(made, 1)
+  await expect.poll(() => rowsMissing(made.log(), input), { timeout: 20_000 }).toBe(undefined)
+  const [sum] = await told()
+  expect(topics.sums.value.decode(sum!.value!).sum, 'all of them are counted').toBe(11)
+  await runtime.close()
+  const again = await run(made)
+  const before = await next()
+  await append(made, 5)
+  await expect.poll(next).toBeGreaterThan(before)
+  expect(again.refused).toEqual([])
+})
+
+test('behavior: a state whose older release said nothing of its rows is taken as it is found, and kept so', async () => {
+  const made = await afterTen()
+  const { next, metadata } = (await committed(made, SUM, topics.byName.name))!
+  const { needs, ...older } = JSON.parse(metadata)
+  expect(needs).toEqual({ [`${VOTES.topic}/0`]: 0, [`${STATE}/0`]: 0 })
+  const writer = await made.memory.transactionalWriter('older')
+  const commits = [{ topic: topics.byName.name, partition: 0, next, metadata: JSON.stringify(older) }]
+  await writer.commit({ records: [], offsets: { group: `app-${SUM}`, commits } })
+  await made.memory.deleteRecords([{ ...VOTES, offset: 2 }])
+  const { refused, runtime } = await run(made)
+  await append(made, 5)
+  const position = () => committed(made, SUM, topics.byName.name)
+  await expect.poll(async () => (await position())!.next).toBeGreaterThan(next)
+  expect(refused).toEqual([])
+  await runtime.close()
+  expect(needsIn([await position()]).get(`${VOTES.topic}/0`)).toBe(2)
+  await made.memory.deleteRecords([{ ...VOTES, offset: 3 }])
+  await expectRefused(made, SUM, 'RECORDS_DELETED', 'begins at offset 3', 'needs its rows from 2 on')
+})
+
+test('error: a record of needs that is no number says nothing', () => {
+  const metadata = JSON.stringify({ place: 1, topics: {}, ends: {}, needs: { 'a/0': '7', 'b/0': 7, 'c/0': null } })
+  expect([...needsIn([{ next: 1, metadata }])]).toEqual([['b/0', 7]])
 })

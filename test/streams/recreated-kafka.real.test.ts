@@ -1,15 +1,17 @@
 /** Topics that are deleted and made anew on a real broker, under a process that runs and before one that starts. */
-import { type Admin, Kafka, logLevel } from 'kafkajs'
+import kafkajs, { type Admin, Kafka, logLevel } from 'kafkajs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { openKafkaLog } from '../../connectors/log/kafka/kafka-log.ts'
 import { systemClock } from '../../connectors/system-clock.ts'
 import { examineTransactions } from '../../ops/look/doctor/held-back.ts'
+import { rowsMissing } from '../../ops/reading/state-rows.ts'
 import type { Log, PositionLostError } from '../../streams/ports.ts'
 import { StreamsRuntime } from '../../streams/runtime.ts'
 import { fetchOne, records } from '../contract/log-kit.ts'
 import { sharedKafka, uniqueName } from '../real/kafka.ts'
 import { sumsTopics, sumsTopology } from './sums.ts'
 
+const { ConfigResourceTypes } = kafkajs
 const WAIT = { timeout: 60_000, interval: 100 }
 const brokers = (): string[] => [...sharedKafka().bootstrap]
 const openLog = () => openKafkaLog({ brokers: brokers(), clientId: 'test', clock: systemClock })
@@ -112,6 +114,58 @@ test('error: a stage refuses its input, a store its changelog, when they were ma
   expect(new Set(app.refused.map(({ topic }) => topic))).toEqual(new Set([numbers.name, changelog]))
   expect(app.refused[0]!.message).toMatch(/its id was \S{22} when stage .* up to offset \d+, and is \S{22} now/)
   await stop(app)
+})
+
+/** Brokers delete nothing of a topic that is compacted alone. */
+async function mayDelete(name: string): Promise<void> {
+  const configEntries = [{ name: 'cleanup.policy', value: 'compact,delete' }]
+  await admin.alterConfigs({
+    validateOnly: false,
+    resources: [{ type: ConfigResourceTypes.TOPIC, name, configEntries }],
+  })
+}
+
+test('error: a state whose changelog lost rows to kafka-delete-records.sh is missed at the next start', async () => {
+  const prefix = `${uniqueName('cut')}-`
+  const { numbers, byName } = sumsTopics({ prefix, input: 1, middle: 1 })
+  const group = `${prefix}app-sum`
+  const position = async (log: Log) =>
+    (await log.committedOffsets(group, [{ topic: byName.name, partition: 0 }]))[0]?.next ?? 0
+  let app = await start(prefix)
+  await write(numbers.name, 10)
+  await expect.poll(() => position(app.log), WAIT).toBeGreaterThanOrEqual(10)
+  await stop(app)
+  app = await start(prefix)
+  await write(numbers.name, 1)
+  await expect.poll(() => position(app.log), WAIT).toBeGreaterThanOrEqual(11)
+  expect(app.refused).toEqual([])
+  await stop(app)
+  for (const store of ['sum-engine', 'sums']) {
+    const topic = `${prefix}app-${store}-changelog`
+    const log = await openLog()
+    const inputs = [{ topic: byName.name, partition: 0 }]
+    await mayDelete(topic)
+    const deleting = () => admin.deleteTopicRecords({ topic, partitions: [{ partition: 0, offset: '2' }] })
+    await expect
+      .poll(
+        () =>
+          deleting().then(
+            () => true,
+            () => false,
+          ),
+        WAIT,
+      )
+      .toBe(true)
+    const gone = await rowsMissing(log, { group, stage: 'sum', inputs })
+    expect(gone?.message).toContain(
+      `${topic}/0 begins at offset 2, but the state of stage sum needs its rows from 0 on`,
+    )
+    await log.close()
+    app = await start(prefix)
+    await expect.poll(() => app.runtime.stageState('sum').waitsFor, WAIT).toContain(`${topic}/0 begins at offset 2`)
+    expect(app.refused.map(({ code }) => code)).toEqual(['RECORDS_DELETED'])
+    await stop(app)
+  }
 })
 
 test('error: a transaction that a foreign client leaves open is named, with what ends it', async () => {
