@@ -4,6 +4,7 @@
  * with the log.
  */
 import type { CommittedOffset } from './ports.ts'
+import { nameOf } from './position-loss.ts'
 
 export interface KeptPlace {
   /** Topic → id, of inputs, changelogs, global tables, and topics of orders that it has written. */
@@ -53,6 +54,11 @@ export class PlaceKeeper {
   private needs = new Map<string, number>()
   /** As the log has them. */
   private committedNeeds: ReadonlyMap<string, number> = new Map()
+  private readonly partition: number
+
+  constructor(partition: number) {
+    this.partition = partition
+  }
 
   /**
    * @param topics undefined where topics cannot be deleted: then nothing is kept
@@ -70,14 +76,19 @@ export class PlaceKeeper {
     return topics ? placeText({ topics, ends: Object.fromEntries(ends), needs: Object.fromEntries(needs) }) : ''
   }
 
-  /** The state needs a place from this offset on, once the burst that is to be sealed is in the log; never from an earlier one again. */
-  needsFrom(place: string, offset: number): void {
+  /** The state needs a changelog from this offset on, once the burst that is to be sealed is in the log; never from an earlier one again. */
+  needsFrom(changelog: string, offset: number): void {
+    const place = this.placeIn(changelog)
     this.needs.set(place, Math.max(offset, this.needs.get(place) ?? 0))
   }
 
-  /** The first offset of a place that the state needs as it is in the log: what lies before may go. */
-  neededFrom(place: string): number {
-    return this.committedNeeds.get(place) ?? 0
+  /** The first offset of a changelog that the state needs as it is in the log: what lies before may go. */
+  neededFrom(changelog: string): number {
+    return this.committedNeeds.get(this.placeIn(changelog)) ?? 0
+  }
+
+  private placeIn(topic: string): string {
+    return nameOf({ topic, partition: this.partition })
   }
 
   /** The sealed burst is in the log, and so is its text. */

@@ -12,7 +12,7 @@ import { checkSeal, ForgedError } from './seals.ts'
  * - `undecodable`: bytes that the serde of the topic does not read.
  * - `oversize`: larger than the driver of the log unpacks, so that only its beginning is there.
  * - `batch`: the driver cannot take the batch apart; the record stands for all of it.
- * - `forged`: it lacks the seal of who may write the topic, or is a copy of one that has it.
+ * - `forged`: it lacks the seal of who may write the topic, or is a copy of one that has it; or nothing that it must rest on is there.
  * - `damaged`: the log holds other bytes than were written. Only readers that look on go past it.
  */
 export const UNREADABLE_REASONS = [

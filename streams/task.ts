@@ -11,7 +11,6 @@ import type { GlobalTable } from './global-table.ts'
 import { PlaceKeeper } from './kept-place.ts'
 import { BroadcastSink, Fork, KeyedSink, ProcessorReceiver, type Receiver } from './outputs.ts'
 import type { Burst, LogRecord, OutgoingRecord, TopicPartition } from './ports.ts'
-import { nameOf } from './position-loss.ts'
 import type { Outputs, OutputTypes } from './processor.ts'
 import type { ReadAhead } from './read-ahead.ts'
 import { checkRecord, isTimestamp, reasonOf } from './read-record.ts'
@@ -60,7 +59,7 @@ export class Task {
   private readonly children: readonly Receiver[]
   private records: OutgoingRecord[] = []
   private readonly sealedFrom = new Map<string, number>()
-  private readonly place = new PlaceKeeper()
+  private readonly place: PlaceKeeper
 
   constructor(stage: Stage, partition: number, options: TaskOptions) {
     this.stage = stage
@@ -68,6 +67,7 @@ export class Task {
     this.partition = partition
     this.partitions = tasksOf(stage)
     this.options = options
+    this.place = new PlaceKeeper(partition)
     for (const builder of stage.stores)
       this.stores.set(builder.name, createStateStore(builder, changelogTopic(options.appId, builder.name)))
     const engineName = engineStoreName(stage)
@@ -97,7 +97,7 @@ export class Task {
 
   /** Records of the store's changelog before this offset may be deleted: neither the state in the log needs them, nor the present one. */
   purgeBefore(store: StateStore): number {
-    return Math.min(store.purgeBefore(), this.place.neededFrom(this.placeOf(store)))
+    return Math.min(store.purgeBefore(), this.place.neededFrom(store.changelog))
   }
 
   get timestamp(): number {
@@ -224,14 +224,10 @@ export class Task {
   /** Everything since the last seal as one transaction. Send it as it is until it commits, or drop the task. */
   seal(group: string): Burst {
     const { records, partition, engine, place } = this
-    for (const store of this.changelogs) place.needsFrom(this.placeOf(store), store.purgeBefore())
+    for (const store of this.changelogs) place.needsFrom(store.changelog, store.purgeBefore())
     const metadata = place.text
-    const commits = [...this.inputs.values()].map(({ topic, position }) => ({
-      topic: topic.name,
-      partition,
-      next: position,
-      metadata,
-    }))
+    const commitOf = ({ topic: { name: topic }, position: next }: Input) => ({ topic, partition, next, metadata })
+    const commits = [...this.inputs.values()].map(commitOf)
     if (engine) engine.offsets = Object.fromEntries(commits.map(({ topic, next }) => [topic, next]))
     for (const store of this.changelogs) {
       const before = records.length
@@ -278,10 +274,6 @@ export class Task {
   globalTable(name: string): GlobalTable<unknown, unknown> {
     this.globalTables.add(name)
     return this.options.globalTable(name)
-  }
-
-  private placeOf({ changelog }: StateStore): string {
-    return nameOf({ topic: changelog, partition: this.partition })
   }
 
   private deadLetter(topic: string, record: LogRecord, error: unknown): void {

@@ -51,8 +51,8 @@ const topicsOfSources = ({ plain, marked }: Definitions, { partitions }: TopicOp
   ),
   epochTicks: plain<T.MarketKey, T.EpochTick>('epoch-ticks', { partitions: 1, ...kept(30) }),
   tickRequests: plain<T.MarketKey, T.TickRequest>('tick-requests', { partitions: 1, ...kept(1) }),
-  marketRequests: plain<T.MarketKey, T.MarketRequest>('market-requests', COMPACTED),
-  markets: plain<T.MarketKey, T.ServedMarket>('markets', COMPACTED),
+  marketRequests: ofMarkets(plain<T.MarketKey, T.MarketRequest>('market-requests', COMPACTED)),
+  markets: ofMarkets(plain<T.MarketKey, T.ServedMarket>('markets', COMPACTED)),
   peerBans: plain<T.PeerBanKey, T.PeerBan>('peer-bans', COMPACTED),
   intakeReports: plain<T.IntakeKey, T.IntakeReport>('intake-reports', COMPACTED),
   processes: plain<T.ProcessKey, T.ProcessReport>('processes', COMPACTED),
@@ -121,6 +121,16 @@ const checked = <K, V>(topic: KafkaTopic<K, V>, whyNot: (value: V) => string | u
   ...topic,
   value: checkedSerde(topic.value, whyNot),
 })
+
+/** A topic whose keys name data markets, in lower case. */
+const ofMarkets = <V>(topic: KafkaTopic<T.MarketKey, V>): KafkaTopic<T.MarketKey, V> => ({
+  ...topic,
+  key: checkedSerde(topic.key, ({ dataMarket }) =>
+    ADDRESS.test(dataMarket) ? undefined : 'its key is no address of a data market in lower case',
+  ),
+})
+
+const ADDRESS = /^0x[0-9a-f]{40}$/
 
 const checkedAnchors = <V>(topic: KafkaTopic<T.AnchorKey, V>, whyNot: (value: V) => string | undefined) =>
   checked({ ...topic, key: checkedSerde(topic.key, whyNoKey) }, whyNot)

@@ -1,7 +1,14 @@
+import {
+  JudgedRows,
+  type PlacedRequest,
+  type PlacedRow,
+  type UnfoundedRow,
+} from '../../connectors/evm/clock/market-proof.ts'
 import type { ServedMarket } from '../../schemas/types.ts'
 import { type Log, LogError } from '../../streams/ports.ts'
 import { type OnUnreadable, readRecords } from '../../streams/read-record.ts'
 import type { Topics } from '../../topology/topics.ts'
+import { clockCursorGroup } from '../base/roles.ts'
 import { silently } from './read.ts'
 import { scan } from './scan.ts'
 
@@ -27,4 +34,32 @@ export async function exists(log: Log, topic: string): Promise<boolean> {
     if (error instanceof LogError && error.code === 'UNKNOWN_TOPIC') return false
     throw error
   }
+}
+
+/** Newest rows of `markets` that rest on no request: the clock does not believe them, and writes them again at its next start. */
+export async function unfoundedMarkets(
+  log: Log,
+  { markets, marketRequests }: Topics,
+  appId: string,
+): Promise<readonly UnfoundedRow[]> {
+  if (!(await exists(log, markets.name)) || !(await exists(log, marketRequests.name))) return []
+  const at = { topic: marketRequests.name, partition: 0 }
+  // In this order: a request that comes or is decided meanwhile counts as one that is to be decided.
+  const [committed] = await log.committedOffsets(clockCursorGroup(appId), [at])
+  const rows = new Map<string, PlacedRow>()
+  for await (const records of scan(log, { topic: markets.name, partition: 0 }, { tell: silently }))
+    for (const { key, value: row, offset } of readRecords(markets, 0, records, silently))
+      if (row) rows.set(key.dataMarket, { dataMarket: key.dataMarket, offset, row })
+  const [bounds] = await log.bounds([at])
+  const newest = new Map<string, PlacedRequest>()
+  let isWhole = bounds!.start === 0
+  const tell = () => {
+    isWhole = false
+  }
+  for await (const records of scan(log, at, { tell }))
+    for (const { key, value, offset } of readRecords(marketRequests, 0, records, silently))
+      if (value) newest.set(key.dataMarket, { ...value, offset })
+  const judged = new JudgedRows(isWhole ? { newest, decidedTo: committed?.next ?? 0 } : undefined)
+  for (const row of rows.values()) judged.take(row)
+  return [...judged.unfounded.values()]
 }

@@ -115,14 +115,14 @@ const ENGINE: readonly Guard[] = [
   {
     name: 'the changelog is restored before anything is processed',
     file: 'streams/task-opening.ts',
-    find: 'const records = await restore(task, ports, restored, inputs)',
-    replace: 'const records = 0',
+    find: 'const { records, starts: changelogs } = await restore(task, ports, restored, inputs)',
+    replace: 'const [records, changelogs]: [number, FetchPosition[]] = [0, []]',
     why: 'a task that moves would forget votes, quotas and the messages that it has seen',
   },
   {
     name: 'the rows of a scope are dropped from the changelog with it',
     file: 'streams/state.ts',
-    find: "for (const name of this.dropped.keys()) write(name, scopedKey(DROP, name, ''), null)",
+    find: "for (const name of this.dropped) write(name, scopedKey(DROP, name, ''), null)",
     replace: '',
     why: 'a restored task would hold rows that were dropped, and decide them again',
   },

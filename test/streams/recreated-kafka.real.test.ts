@@ -1,5 +1,5 @@
 /** Topics that are deleted and made anew on a real broker, under a process that runs and before one that starts. */
-import kafkajs, { type Admin, Kafka, logLevel } from 'kafkajs'
+import { type Admin, Kafka, logLevel } from 'kafkajs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { openKafkaLog } from '../../connectors/log/kafka/kafka-log.ts'
 import { systemClock } from '../../connectors/system-clock.ts'
@@ -11,7 +11,6 @@ import { fetchOne, records } from '../contract/log-kit.ts'
 import { sharedKafka, uniqueName } from '../real/kafka.ts'
 import { sumsTopics, sumsTopology } from './sums.ts'
 
-const { ConfigResourceTypes } = kafkajs
 const WAIT = { timeout: 60_000, interval: 100 }
 const brokers = (): string[] => [...sharedKafka().bootstrap]
 const openLog = () => openKafkaLog({ brokers: brokers(), clientId: 'test', clock: systemClock })
@@ -116,15 +115,6 @@ test('error: a stage refuses its input, a store its changelog, when they were ma
   await stop(app)
 })
 
-/** Brokers delete nothing of a topic that is compacted alone. */
-async function mayDelete(name: string): Promise<void> {
-  const configEntries = [{ name: 'cleanup.policy', value: 'compact,delete' }]
-  await admin.alterConfigs({
-    validateOnly: false,
-    resources: [{ type: ConfigResourceTypes.TOPIC, name, configEntries }],
-  })
-}
-
 test('error: a state whose changelog lost rows to kafka-delete-records.sh is missed at the next start', async () => {
   const prefix = `${uniqueName('cut')}-`
   const { numbers, byName } = sumsTopics({ prefix, input: 1, middle: 1 })
@@ -144,18 +134,7 @@ test('error: a state whose changelog lost rows to kafka-delete-records.sh is mis
     const topic = `${prefix}app-${store}-changelog`
     const log = await openLog()
     const inputs = [{ topic: byName.name, partition: 0 }]
-    await mayDelete(topic)
-    const deleting = () => admin.deleteTopicRecords({ topic, partitions: [{ partition: 0, offset: '2' }] })
-    await expect
-      .poll(
-        () =>
-          deleting().then(
-            () => true,
-            () => false,
-          ),
-        WAIT,
-      )
-      .toBe(true)
+    await log.deleteRecords([{ topic, partition: 0, offset: 2 }])
     const gone = await rowsMissing(log, { group, stage: 'sum', inputs })
     expect(gone?.message).toContain(
       `${topic}/0 begins at offset 2, but the state of stage sum needs its rows from 0 on`,

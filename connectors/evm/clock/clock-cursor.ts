@@ -20,6 +20,14 @@ export interface Cursor {
   readonly genesis?: string | undefined
   /** Ids of the clock's topics; absent where topics have none, and in cursors of older releases. */
   readonly ids?: TopicIdsOfClock | undefined
+  /** Where the tables began when they were whole; absent in cursors of older releases. */
+  readonly begins?: TableBegins | undefined
+}
+
+/** First offsets of the tables. Compaction moves none of them: a table that begins later has lost rows. */
+export interface TableBegins {
+  readonly slots: number
+  readonly markets: number
 }
 
 const ROLES = ['epochTicks', 'tickRequests', 'slots', 'marketRequests', 'markets'] as const
@@ -36,6 +44,10 @@ export async function topicIdsOf(
   const ids = await log.topicIds(ROLES.map((role) => topics[role].name))
   return ids && Object.fromEntries(ROLES.map((role) => [role, ids.get(topics[role].name)]))
 }
+
+/** True when the table begins behind where it did: somebody has deleted rows of it. */
+export const isCutSince = (kept: TableBegins | undefined, now: TableBegins, table: keyof TableBegins): boolean =>
+  kept !== undefined && now[table] > kept[table]
 
 /** True when one of the topics was made anew since its id was kept; a topic without an id, then or now, tells nothing. */
 export const anewSince =

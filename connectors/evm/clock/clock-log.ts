@@ -1,14 +1,6 @@
 /** The clock's side of the log: what it knows is read from there, and each step is one transaction. */
-import type {
-  EpochTick,
-  MarketKey,
-  MarketRequest,
-  ServedMarket,
-  SlotKey,
-  SlotOwner,
-  TickRequest,
-} from '../../../schemas/types.ts'
-import { configOf, type KafkaTopic } from '../../../streams/kafka-topic.ts'
+import type { EpochTick, SlotOwner } from '../../../schemas/types.ts'
+import { configOf } from '../../../streams/kafka-topic.ts'
 import type {
   Clock,
   Log,
@@ -17,7 +9,7 @@ import type {
   TopicPartition,
   TransactionalWriter,
 } from '../../../streams/ports.ts'
-import { type OnUnreadable, positionBehind, readRecords } from '../../../streams/read-record.ts'
+import { positionBehind, readRecords } from '../../../streams/read-record.ts'
 import { Sealer } from '../../../streams/seals.ts'
 import { EvmError } from '../errors.ts'
 import { pastIn } from './chain-past.ts'
@@ -31,30 +23,21 @@ import {
   orphanTick,
 } from './chain-state.ts'
 import type { ChainPast } from './chain-steps.ts'
-import {
-  anewSince,
-  type Cursor,
-  cursorBefore,
-  keptCursor,
-  startFrom,
-  type TopicIdsOfClock,
-  topicIdsOf,
-  withCursor,
-} from './clock-cursor.ts'
+import { type Cursor, cursorBefore, withCursor } from './clock-cursor.ts'
 import { type CheckMarket, ClockMarkets, type MarketNews } from './clock-markets.ts'
+import { type PlaceObserver, readPlace } from './clock-place.ts'
 import { SlotTable } from './slot-table.ts'
-import { canonicalTicks, chunksOf, FETCH_BYTES, PARTITION, readAll, record, type TopicReading } from './tick-log.ts'
+import {
+  type ClockTopics,
+  canonicalTicks,
+  chunksOf,
+  FETCH_BYTES,
+  PARTITION,
+  record,
+  type TopicReading,
+} from './tick-log.ts'
 import { planAnswer, type TickRequestObserver, type TickRequests } from './tick-requests.ts'
 
-export interface ClockTopics {
-  readonly epochTicks: KafkaTopic<MarketKey, EpochTick>
-  readonly tickRequests: KafkaTopic<MarketKey, TickRequest>
-  readonly slots: KafkaTopic<SlotKey, SlotOwner>
-  readonly marketRequests: KafkaTopic<MarketKey, MarketRequest>
-  readonly markets: KafkaTopic<MarketKey, ServedMarket>
-}
-
-const FORGET_EVERY = 256
 /** Rows or ticks of one transaction. */
 const RECORDS_PER_BURST = 1_000
 
@@ -76,7 +59,7 @@ export interface SessionOptions {
   readonly markets: readonly ClockMarket[]
   readonly addedWindowUnit: ClockMarket['windowUnit']
   readonly marketsMax: number
-  readonly observer?: (TickRequestObserver & { readonly unreadable?: OnUnreadable }) | undefined
+  readonly observer?: (TickRequestObserver & PlaceObserver) | undefined
 }
 
 /** Takes the role over from its former holder, then reads the place that it had reached. Rejects with LogError. */
@@ -100,7 +83,8 @@ export class ClockSession {
   private readonly slotsAt: TopicPartition
   private known = EMPTY_CHAIN
   private cursor: Cursor | undefined
-  private ids: TopicIdsOfClock | undefined
+  /** The facts of the topics that every cursor repeats. */
+  private kept: Pick<Cursor, 'ids' | 'begins'> = {}
   private rowsEnd = 0
   private ticksEnd = 0
   private requestsNext = 0
@@ -141,33 +125,18 @@ export class ClockSession {
   }
 
   async restore(): Promise<void> {
-    const { topics, reorgDepthMax } = this.options
+    const { topics, reorgDepthMax, observer } = this.options
     const { seals } = topics.epochTicks
     // every older holder has been fenced, so that what this one seals comes behind all of theirs
     this.sealer = seals && new Sealer(seals, (await this.log.ends([this.ticksAt]))[0]!)
-    this.ids = await topicIdsOf(this.log, topics) // before they are read: one made anew meanwhile is found next time
-    this.rowsEnd = await readAll(this.reading, topics.slots, 0, ({ value }) => {
-      if (value) this.slots.load(value)
-    })
-    await readAll(this.reading, topics.markets, 0, ({ key, value }) => {
-      if (value) this.markets.load(key.dataMarket, value)
-    })
-    const kept = [this.ticksAt, this.requestsAt, this.marketRequestsAt, this.slotsAt]
-    const [committed, answered, decided, ofSlots] = await this.log.committedOffsets(groupOf(this.options), kept)
-    this.cursor = keptCursor(committed, [answered, decided, ofSlots], this.ids)
-    const isAnew = anewSince(this.cursor?.ids, this.ids)
-    // A table that is gone is read from the chain again; one of markets is decided again, from the requests.
-    if (this.cursor && (isAnew('slots') || this.rowsEnd === 0)) this.cursor = { ...this.cursor, slotsReadAt: undefined }
-    this.requestsNext = isAnew('tickRequests') ? 0 : (answered?.next ?? 0)
-    this.marketRequestsNext = isAnew('marketRequests', 'markets') ? 0 : (decided?.next ?? 0)
-    // Without a cursor (someone reset the offset) the whole topic is read: what has ticks is gone on from.
-    const from = this.cursor && !isAnew('epochTicks') ? committed!.next : 0
-    let chain = EMPTY_CHAIN
-    this.ticksEnd = await readAll(this.reading, topics.epochTicks, from, ({ offset, value }) => {
-      chain = applyTick(chain, value!, offset)
-      if (offset % FORGET_EVERY === 0) chain = forgetOldHeads(chain, reorgDepthMax)
-    })
-    this.known = startFrom(this.cursor, forgetOldHeads(chain, reorgDepthMax))
+    const options = { group: groupOf(this.options), topics, reorgDepthMax, observer }
+    const place = await readPlace(options, this.reading, this)
+    const { ids, begins, cursor, chain, rowsEnd, ticksEnd, requestsNext, marketRequestsNext } = place
+    this.kept = { ids, begins }
+    this.cursor = cursor
+    this.known = chain
+    ;[this.rowsEnd, this.ticksEnd] = [rowsEnd, ticksEnd]
+    ;[this.requestsNext, this.marketRequestsNext] = [requestsNext, marketRequestsNext]
     // Rows are written before the ticks of their blocks. When only the rows got through, those blocks may leave the chain
     // unseen, so the rows are taken back. Without any tick, the rows alone tell how far the count of forks is.
     const newest = this.known.heads.at(-1)
@@ -196,7 +165,7 @@ export class ClockSession {
     const { reorgDepthMax } = this.options
     const { heads, forks } = fold(this.known, ticks, 0)
     const { number: block, hash, parentHash, timestamp } = heads.at(-1)!
-    const cursor: Cursor = { block, hash, parentHash, timestamp, forks, ...read, ids: this.ids }
+    const cursor: Cursor = { block, hash, parentHash, timestamp, forks, ...read, ...this.kept }
     const next = this.known.heads[0]?.offset ?? this.ticksEnd
     const slotsRead = { ...this.slotsAt, next: this.rowsEnd } // for its copy of the cursor
     const positions = [{ ...this.ticksAt, next }, { ...this.requestsAt, next: this.requestsNext }, slotsRead]

@@ -37,6 +37,8 @@ export class ClockMarkets {
   private readonly rows = new Map<string, ServedMarket>()
   /** Decided and not yet in the log: the newest request of each market, and why it is refused. */
   private readonly decided = new Map<string, AskedMarket & { readonly refused: string }>()
+  /** Rows as they are to be, where the log has another that is not the clock's. */
+  private readonly mended = new Map<string, ServedMarket>()
   private checksFailed = 0
 
   constructor(configured: readonly ClockMarket[], limits: MarketLimits) {
@@ -47,6 +49,14 @@ export class ClockMarkets {
   /** Takes a row as it lies in the log. */
   load(dataMarket: string, row: ServedMarket): void {
     this.rows.set(dataMarket, row)
+  }
+
+  /**
+   * Takes a row in the place of one in the log that rests on no request: it is written with the next news.
+   * @param row undefined when the log has none that does
+   */
+  mend(dataMarket: string, row: ServedMarket | undefined): void {
+    this.mended.set(dataMarket, row ?? UNTOUCHED)
   }
 
   unitOf(dataMarket: string): ClockMarket['windowUnit'] {
@@ -94,7 +104,7 @@ export class ClockMarkets {
    * @param newest number of the newest block that has ticks
    */
   news(block: number, newest: number | undefined, open: readonly OpenEpoch[]): MarketNews {
-    const rows = new Map<string, ServedMarket>()
+    const rows = new Map(this.mended)
     for (const [dataMarket, row] of this.rows)
       if (row.serving !== 'CONFIGURED' && row.sinceBlock > (newest ?? -1))
         rows.set(dataMarket, { ...row, sinceBlock: block })
@@ -123,6 +133,7 @@ export class ClockMarkets {
   written({ rows }: MarketNews): void {
     for (const [dataMarket, row] of rows) this.rows.set(dataMarket, row)
     this.decided.clear()
+    this.mended.clear()
   }
 
   private isServed(dataMarket: string): boolean {

@@ -3,8 +3,9 @@ import type { Unreadable } from '../../../streams/read-record.ts'
 import type { ContractBlockSource } from '../contract/chain-reader.ts'
 import { RPC_DEFAULTS, type RpcObserver } from '../nodes/rpc.ts'
 import type { ClockMarket } from './chain-state.ts'
-import type { ClockTopics } from './clock-log.ts'
+import type { RecordsGone } from './clock-place.ts'
 import type { ReleaseGap } from './release-check.ts'
+import type { ClockTopics } from './tick-log.ts'
 import type { TickRequestObserver } from './tick-requests.ts'
 
 export interface ClockOptions extends Partial<ClockTuning> {
@@ -111,6 +112,8 @@ export interface ClockObserver extends RpcObserver, TickRequestObserver {
   marketSwitched?(dataMarket: string, isOn: boolean): void
   /** A record of a topic that the clock reads is none of that topic; the clock goes on without it. */
   unreadable?(unreadable: Unreadable): void
+  /** See PlaceObserver. */
+  recordsGone?(gone: RecordsGone): void
   /** A step failed and is tried again. */
   failed?(error: unknown, retryInMs: number): void
   recovered?(): void

@@ -12,6 +12,7 @@ import {
 import { isUnreadable } from '../contract/not-said.ts'
 import { EvmError } from '../errors.ts'
 import type { Ask } from '../nodes/ask.ts'
+import type { Rpc } from '../nodes/rpc.ts'
 import type { BlockRead } from './chain-steps.ts'
 import type { SlotTable } from './slot-table.ts'
 
@@ -37,6 +38,18 @@ export const readSlots = (
   at: StateAt,
 ): Promise<SlotChange[]> =>
   ofRegistry(ask, addresses, at, (state) => someSlots(ask, addresses, slotIds, state), slotIds.map(nobodys))
+
+/** The same for who knows no registry: of the one that ProtocolState names as of the block. */
+export const slotsAt = (
+  rpc: Pick<Rpc, 'read'>,
+  protocolState: string,
+  slotIds: readonly number[],
+  at: StateAt,
+): Promise<SlotChange[]> =>
+  rpc.read(async (ask) => {
+    const nodes = await nodesAddress(ask, protocolState, at)
+    return readSlots(ask, { protocolState, nodes }, slotIds, at)
+  })
 
 /**
  * The address that ProtocolState names need not be a registry. Such an address is waited for: a node that says so for another

@@ -1,11 +1,27 @@
 /** Reads the clock's topics, which have one partition each. */
-import type { EpochTick, MarketKey } from '../../../schemas/types.ts'
+import type {
+  EpochTick,
+  MarketKey,
+  MarketRequest,
+  ServedMarket,
+  SlotKey,
+  SlotOwner,
+  TickRequest,
+} from '../../../schemas/types.ts'
 import type { KafkaTopic, RecordTopic } from '../../../streams/kafka-topic.ts'
 import type { Log, OutgoingRecord } from '../../../streams/ports.ts'
 import { readPieces } from '../../../streams/read-range.ts'
 import { type OnUnreadable, type ReadingOptions, type ReadRecord, readRecords } from '../../../streams/read-record.ts'
 import { SealGuard } from '../../../streams/seal-guard.ts'
 import type { Sealer } from '../../../streams/seals.ts'
+
+export interface ClockTopics {
+  readonly epochTicks: KafkaTopic<MarketKey, EpochTick>
+  readonly tickRequests: KafkaTopic<MarketKey, TickRequest>
+  readonly slots: KafkaTopic<SlotKey, SlotOwner>
+  readonly marketRequests: KafkaTopic<MarketKey, MarketRequest>
+  readonly markets: KafkaTopic<MarketKey, ServedMarket>
+}
 
 export const PARTITION = 0
 export const FETCH_BYTES = 4 * 1024 * 1024
@@ -36,14 +52,18 @@ export async function canonicalTicks(
   }
   const wanted = (tick: EpochTick | null): boolean =>
     tick?.kind === 'ORPHAN' || (tick !== null && asked(tick.blockNumber))
-  await readAll(reading, ticks, 0, take, wanted)
+  await readAll(reading, ticks, 0, take, { wanted })
   return [...byBlock.entries()].toSorted(([a], [b]) => a - b).flatMap(([, ticks]) => [...ticks.values()])
+}
+
+export interface HowToRead<V> extends Pick<ReadingOptions<V>, 'wanted'> {
+  /** Told of what is damaged, which is passed over then. */
+  readonly damaged?: OnUnreadable
 }
 
 /**
  * Reads a topic from an offset to its end as of now; answers the end. Null values come from compacted topics only. Sealed records
  * count once: a copy behind them is left out.
- * @param wanted see `ReadingOptions`
  * @throws LogError, also when the log gets no further before that end
  */
 export async function readAll<K, V>(
@@ -51,14 +71,17 @@ export async function readAll<K, V>(
   topic: RecordTopic<K, V>,
   from: number,
   take: (record: ReadRecord<K, V>) => void,
-  wanted: (value: V | null) => boolean = () => true,
+  { wanted = () => true, damaged }: HowToRead<V> = {},
 ): Promise<number> {
   const at = { topic: topic.name, partition: PARTITION }
   const [bounds] = await log.bounds([at])
   const position = { ...at, offset: Math.max(from, bounds!.start) }
   const guard = topic.seals && new SealGuard(topic.name, PARTITION, topic.seals)
   const options: ReadingOptions<V> = { guard, wanted }
-  const pieces = readPieces({ log }, position, bounds!.stable, { pieceBytes: FETCH_BYTES, passesDeleted: true })
+  const pieces = readPieces({ log, ...(damaged && { tell: damaged }) }, position, bounds!.stable, {
+    pieceBytes: FETCH_BYTES,
+    passesDeleted: true,
+  })
   for (;;) {
     const { done, value } = await pieces.next()
     if (done) return value

@@ -16,6 +16,7 @@ import { indexBatches, readAnchors } from './anchored.ts'
 import type { ChainReader } from './chain.ts'
 import { ChainView, nameOf } from './chain-view.ts'
 import { compareReleases } from './compare-releases.ts'
+import { compareTables } from './compare-tables.ts'
 import { TickComparison } from './compare-ticks.ts'
 import { compareVerdict } from './compare-verdict.ts'
 import { PartitionCursor, type ReadMarker, type ReadSubmission, tickId } from './cursor.ts'
@@ -67,6 +68,7 @@ export async function auditLog(log: Log, options: AuditOptions): Promise<AuditRe
 async function openAudit(log: Log, { topics, rules, appId, chain, anew }: AuditOptions): Promise<Audit> {
   const findings = new Findings(anew)
   const stages = await readStages(log, topics, appId, findings)
+  await compareTables(log, topics, { appId, chain }, findings)
   await untilVisible(log, await writtenPartitions(log, topics))
   const verdictBounds = await log.bounds(partitionsOf(topics.verdicts))
   const sources: EpochSources = {

@@ -1,7 +1,9 @@
 /** The state of the contract, for comparing with what was recomputed. */
 
 import { logsOf, readContract, receiptOf, topicOf, word } from '../../../connectors/evm/anchor-effects/anchor-chain.ts'
+import { slotsAt } from '../../../connectors/evm/clock/slots.ts'
 import { dataMarketInterface } from '../../../connectors/evm/contract/abi.ts'
+import type { SlotChange } from '../../../connectors/evm/contract/chain-reader.ts'
 import { blockAt, blockNumber, chainIdOf } from '../../../connectors/evm/nodes/node-answers.ts'
 import { createRpc, RPC_DEFAULTS, type Rpc } from '../../../connectors/evm/nodes/rpc.ts'
 import { bigQuantity, cappedQuantity, quantity } from '../../../connectors/evm/nodes/rpc-values.ts'
@@ -40,6 +42,8 @@ export interface ChainReader {
     dataMarket: string,
     blockNumber: number,
   ): Promise<{ readonly day: number; readonly dailyQuota: number } | undefined>
+  /** Owners of slots as of a block, in their order; undefined when the node has no state of it any more. */
+  slotsAt(slotIds: readonly number[], blockHash: string): Promise<readonly SlotChange[] | undefined>
   /** Hash of a canonical block; undefined when the node has none of that number. */
   blockHash(blockNumber: number): Promise<string | undefined>
   /** The block that has a transaction; undefined when none has. */
@@ -101,6 +105,7 @@ export async function openChainReader({ url, chainId, protocolState }: ChainOpti
       return isCompleted === true
     },
     ...dayReads(rpc, state),
+    slotsAt: (slotIds, blockHash) => slotsAt(rpc, state, slotIds, { blockHash }).catch(() => undefined),
     blockHash: async (number) => (await rpc.read((ask) => blockAt(ask, number)))?.hash,
     minedIn: (transactionHash) => rpc.read((ask) => receiptOf(ask, transactionHash)),
     close: () => rpc.close(),

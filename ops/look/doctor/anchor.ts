@@ -40,13 +40,13 @@ async function examineContract(
   { signerKeyFile, formerSignerKeyFiles }: Address['anchor'],
   deployed: Deployed,
 ): Promise<readonly Finding[]> {
-  const { chain, rules, served, slotsKnown } = deployed
+  const { chain, rules, served, slotTable } = deployed
   const rpc = createRpc(
     { urls, chainId: chain.chainId, timeoutMs: RPC_TIMEOUT_MS, batchMax: 1 },
     { clock: systemClock },
   )
   const { protocolState } = chain
-  const findings = [...(await examineMarkets(rpc, { protocolState, rules, served, slotsKnown }))]
+  const findings = [...(await examineMarkets(rpc, { protocolState, rules, served, slotTable }))]
   const files = signerKeyFile ? [signerKeyFile, ...formerSignerKeyFiles] : []
   for (const file of files) findings.push(...(await signer(file, rpc, deployed)))
   rpc.close()

@@ -1,5 +1,6 @@
 /** The faults of a cluster: brokers, registry, a deployment, processes for each stage; and how far each stage is behind. */
 import type { Admin } from 'kafkajs'
+import type { UnfoundedRow } from '../../../connectors/evm/clock/market-proof.ts'
 import { systemClock } from '../../../connectors/system-clock.ts'
 import { placeIn } from '../../../streams/kept-place.ts'
 import {
@@ -23,7 +24,10 @@ import type { ClusterSettings } from '../../ground/cluster/settings-topic.ts'
 import { DAMAGE_ADVICE } from '../../ground/damage-at.ts'
 import { watchedLog } from '../../ground/watched-log.ts'
 import { servedMarkets } from '../../reading/known-markets.ts'
+import { unfoundedMarkets } from '../../reading/market-rows.ts'
 import { partitionsOf } from '../../reading/scan.ts'
+import { readSlotTable, type SlotTable } from '../../reading/slot-table.ts'
+import { rowsMissing } from '../../reading/state-rows.ts'
 import { marketWarnings } from '../../settings/market-warnings.ts'
 import type { Address } from '../../settings/schema.ts'
 import { examineBrokers } from './brokers.ts'
@@ -35,7 +39,6 @@ import { examineOwner } from './owner.ts'
 import { examineRights } from './rights.ts'
 import { examineConnectors, lastHolder, processesIn } from './roles.ts'
 import { examineSeals } from './seals.ts'
-import { slotsIn } from './slot-rows.ts'
 import { examineTopicSettings } from './topic-settings.ts'
 
 /** About five seconds in all: an operator who asks about a fault wants to know it soon. */
@@ -46,7 +49,7 @@ const isAway = (error: Error): boolean => error instanceof LogError && error.ret
 
 export interface Examined {
   readonly findings: Finding[]
-  readonly deployed?: ClusterSettings & { readonly served: readonly string[]; readonly slotsKnown: number }
+  readonly deployed?: ClusterSettings & { readonly served: readonly string[]; readonly slotTable: SlotTable }
 }
 
 export async function examineCluster(address: Address): Promise<Examined> {
@@ -71,8 +74,8 @@ export async function examineCluster(address: Address): Promise<Examined> {
     try {
       const served = await servedMarkets(ground.log, ground.topics, ground.settings.rules)
       for await (const finding of examineDeployment(admin, address, ground, served)) findings.push(finding)
-      const slotsKnown = await slotsIn(ground.log, ground.topics)
-      return { findings, deployed: { ...ground.settings, served, slotsKnown } }
+      const slotTable = await readSlotTable(ground.log, ground.topics)
+      return { findings, deployed: { ...ground.settings, served, slotTable } }
     } catch (error) {
       // with some of the brokers away the others answer for a part of it only
       return broken('stages', error, BROKERS_AWAY)
@@ -104,6 +107,7 @@ async function* examineDeployment(
   yield* await examineTransactions(log, all, asked)
   yield deploymentOf(appId, rules, served)
   yield await examineSeals(log, topics, rules)
+  yield marketRowsOf(await unfoundedMarkets(log, topics, appId))
   for (const { about, text } of marketWarnings(served.map((dataMarket) => rulesOfMarket(rules, dataMarket))))
     yield { check: about, ok: true, detail: text }
   const watched = watchedLog(log)
@@ -134,6 +138,17 @@ export function deploymentOf(
   const removed = `${detail}; removed at run time, though configured: ${off.join(', ')}`
   return { check, ok: served.length > 0, detail: removed, advice: SERVE_AGAIN }
 }
+/** @param unfounded rows of the topic `markets` that rest on no request */
+export function marketRowsOf(unfounded: readonly UnfoundedRow[]): Finding {
+  const check = 'markets'
+  if (unfounded.length === 0) return { check, ok: true, detail: 'each row of the topic markets rests on a request' }
+  const named = unfounded.slice(-MARKETS_NAMED_MAX).map(({ offset, why }) => `offset ${offset}: ${why}`)
+  const more = unfounded.length > named.length ? `; and ${unfounded.length - named.length} more` : ''
+  return { check, ok: false, detail: `${named.join('; ')}${more}`, advice: FOREIGN_ROWS }
+}
+const MARKETS_NAMED_MAX = 5
+const FOREIGN_ROWS =
+  'Somebody else wrote it: take the right away (finding `rights`). The clock does not believe it, and writes the right row at its next start.'
 const SERVE_AGAIN = '`sequencer markets list` says since when; `markets add` serves one again.'
 
 async function stage(
@@ -144,14 +159,13 @@ async function stage(
   sources: readonly { readonly name: string; readonly partitions: number }[],
 ): Promise<Finding> {
   const partitions = sources.flatMap(partitionsOf)
-  const committed = await log.committedOffsets(group, partitions).catch((error: unknown) => {
-    if (error instanceof LogError && error.retriable) return undefined // a killed process left a transaction open
-    throw error
-  })
+  const committed = await log.committedOffsets(group, partitions).catch(onlyRetriable)
   const bounds = await log.bounds(partitions) // after the positions: they move on meanwhile
   const ends = await log.ends(partitions)
   const lost = committed && lossAmong(name, { partitions, committed, bounds, ends }, await idsAmong(log, committed))
-  if (lost) return { check: name, ok: false, detail: lost.message, advice: 'Restarting changes nothing.' }
+  if (lost) return { check: name, ok: false, detail: lost.message, advice: WAITS }
+  const gone = committed && (await rowsMissing(log, { group, stage: name, inputs: partitions }).catch(onlyRetriable))
+  if (gone) return { check: name, ok: false, detail: gone.message, advice: missing ? WAITS : KEEP_RUNNING }
   const behind = bounds.reduce((sum, { start }, at) => sum + ends[at]! - (committed?.[at]?.next ?? start), 0)
   const isActive = missing === undefined
   const ok = isActive && committed === undefined ? null : isActive
@@ -165,6 +179,15 @@ async function stage(
   if (damage) return { check: name, ok: false, detail: `${lag}; it waits at ${damage}`, advice: DAMAGE_ADVICE }
   const detail = `${lag}${missing ?? ''}`
   return { check: name, ok, detail, ...(!isActive && { advice: `Start a process with --roles ${name}.` }) }
+}
+
+const WAITS = 'Restarting changes nothing.'
+const KEEP_RUNNING =
+  'What runs has the rows in memory: do not stop it before this finding is gone, as it is when the epochs that are open now have closed; of a compacted topic it stays.'
+
+/** A killed process left a transaction open. */
+function onlyRetriable(error: unknown): undefined {
+  if (!(error instanceof LogError && error.retriable)) throw error
 }
 
 interface Positions {

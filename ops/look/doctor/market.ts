@@ -1,31 +1,37 @@
 /** The facts that the owners of the contract can change at any time, as far as serving a market needs them. */
 import { readContract } from '../../../connectors/evm/anchor-effects/anchor-chain.ts'
-import { countSlots } from '../../../connectors/evm/clock/slots.ts'
+import { countSlots, slotsAt } from '../../../connectors/evm/clock/slots.ts'
 import { nodesAddress, WINDOW_MAX } from '../../../connectors/evm/contract/chain-reader.ts'
 import { isRevert } from '../../../connectors/evm/contract/market-check.ts'
 import type { Ask } from '../../../connectors/evm/nodes/ask.ts'
 import type { Rpc } from '../../../connectors/evm/nodes/rpc.ts'
 import { type MarketRules, type ProtocolRules, rulesOfMarket } from '../../../topology/rules.ts'
-import { type Finding, failed } from './finding.ts'
+import { differingSlots, type SlotTable, sampleOf } from '../../reading/slot-table.ts'
+import { type Finding, failed, notLookedAt } from './finding.ts'
 
 export interface MarketsExamined {
   readonly protocolState: string
   readonly rules: ProtocolRules
   readonly served: readonly string[]
-  /** Slots in the table of the log; undefined where nothing is deployed. */
-  readonly slotsKnown?: number | undefined
+  /** Undefined where nothing is deployed. */
+  readonly slotTable?: SlotTable | undefined
 }
 
 /** Examines every market that is served, and the registry of slots. */
 export async function examineMarkets(
   rpc: Pick<Rpc, 'read'>,
-  { protocolState, rules, served, slotsKnown }: MarketsExamined,
+  { protocolState, rules, served, slotTable }: MarketsExamined,
 ): Promise<readonly Finding[]> {
   try {
     const ofMarkets = served.map((dataMarket) =>
       rpc.read((ask) => market(ask, protocolState, rulesOfMarket(rules, dataMarket))),
     )
-    return [...(await Promise.all(ofMarkets)), await rpc.read((ask) => registry(ask, protocolState, slotsKnown))]
+    const known = slotTable?.slots.size
+    return [
+      ...(await Promise.all(ofMarkets)),
+      await rpc.read((ask) => registry(ask, protocolState, known)),
+      ...(slotTable?.head ? [await ownersOf(rpc, protocolState, slotTable)] : []),
+    ]
   } catch (error) {
     return [failed('market', error, 'Check chain.protocolState, the markets, and that the nodes are of that chain.')]
   }
@@ -84,6 +90,32 @@ async function registry(ask: Ask, protocolState: string, known: number | undefin
     ...(lacks && { advice: LACKING }),
   }
 }
+
+/** Slots that are compared, and that are named. */
+const SLOTS_SAMPLED = 64
+const SLOTS_NAMED_MAX = 3
+
+/** Whether the newest rows, and some of the others, say what the registry does. */
+async function ownersOf(rpc: Pick<Rpc, 'read'>, protocolState: string, table: SlotTable): Promise<Finding> {
+  const check = 'slots'
+  const sample = sampleOf(table, SLOTS_SAMPLED)
+  const at = { blockHash: table.head!.hash }
+  const differing = await differingSlots(
+    table,
+    (slotIds) => slotsAt(rpc, protocolState, slotIds, at).catch(() => undefined),
+    sample,
+  )
+  const of = `of block ${table.head!.number}`
+  if (!differing) return notLookedAt(check, `the nodes do not have the state ${of}, up to which the topic slots goes`)
+  const compared = `${sample.length} of ${table.slots.size} rows of the topic slots were compared with the registry as ${of}`
+  if (differing.length === 0) return { check, ok: true, detail: compared }
+  const named = differing.slice(0, SLOTS_NAMED_MAX).map(({ offset, message }) => `offset ${offset}: ${message}`)
+  const more = differing.length > named.length ? `; and ${differing.length - named.length} more` : ''
+  return { check, ok: false, detail: `${named.join('; ')}${more}; ${compared}`, advice: OTHER_OWNERS }
+}
+
+const OTHER_OWNERS =
+  'Votes are judged by the rows. Somebody else wrote them (finding `rights`), or the nodes left events out: see "Rows of slots that are wrong" in docs/runbook.md.'
 
 const LACKING =
   'Submissions of the slots that it lacks are UNKNOWN_SLOT. The clock reads them all at its first start, and when the topic was made anew: see what it says.'

@@ -11,7 +11,7 @@ const LINE_EVERY_MS = 10_000
 /** Longest reason that is said: every client with rights to the topic may write one. */
 const REASON_MAX = 500
 
-/** Adds facts that no tick tells: the clock begins anew, a market was switched off or on, a release opens no epoch, the contract does not say something. */
+/** Adds facts that no tick tells: the clock begins anew or without records, a market was switched off or on, a release opens no epoch, the contract does not say something. */
 export const logMarkets = (observer: ClockObserver, log: EventLog): ClockObserver => ({
   ...observer,
   began(block) {
@@ -26,6 +26,10 @@ export const logMarkets = (observer: ClockObserver, log: EventLog): ClockObserve
     observer.epochRefused?.(refused)
     const { dataMarket: market, epochId: epoch, block, why: reason } = refused
     say(log, 'epoch-refused', { market, epoch, block, reason })
+  },
+  recordsGone(gone) {
+    observer.recordsGone?.(gone)
+    say(log, 'records-gone', { ...gone })
   },
   notSaid(what, reason) {
     observer.notSaid?.(what, reason)

@@ -41,6 +41,8 @@ export const LOG_EVENTS = {
     'the same for a reader that only leaves it out (reader, topic, partition, offset, reason; more: left out before it, as at most one in 10 s is written)',
   'clock-begins':
     'the log names no block to go on from: ticks begin with this one, so nothing of earlier blocks counts. Right at the first start of a deployment, and never again (block)',
+  'records-gone':
+    'the log begins behind what the clock goes on from: somebody has deleted rows of `slots` or `markets`, or ticks have expired (topic, from, start, consequence)',
   'epoch-released': 'the contract released an epoch (block)',
   'epochs-skipped': 'the market’s owner skipped epochs: the contract never released them (from, to, block)',
   'epoch-refused':
@@ -94,6 +96,7 @@ type Level = 'info' | 'warn' | 'error'
 const LEVELS: Partial<Record<LogEvent, Level>> = {
   note: 'warn',
   'clock-begins': 'warn',
+  'records-gone': 'error',
   'epochs-skipped': 'warn',
   'epoch-refused': 'error',
   'ticks-asked': 'warn',

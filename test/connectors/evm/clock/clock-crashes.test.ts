@@ -74,7 +74,7 @@ describe('crashes', () => {
     const at = { topic: topics.epochTicks.name, partition: 0 }
     const [committed] = await log.committedOffsets(`${APP_ID}-clock`, [at])
     const ticks = await readTicks(log, topics)
-    expect(committed!.metadata.length).toBeLessThan(400)
+    expect(committed!.metadata.length).toBeLessThan(512)
     expect(ticks[committed!.next]!.kind).toBe('HEAD')
     expect(ticks.length - committed!.next).toBeLessThan(120)
   })

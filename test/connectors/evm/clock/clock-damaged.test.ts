@@ -1,6 +1,6 @@
 /** Damaged batches in the topics that the clock reads: what nobody makes again it waits for, and says so; the rest it passes. */
 import { expect, test } from 'vitest'
-import type { ClockTopics } from '../../../../connectors/evm/clock/clock-log.ts'
+import type { ClockTopics } from '../../../../connectors/evm/clock/tick-log.ts'
 import { createMemoryLog } from '../../../../connectors/log/memory/memory.ts'
 import { configOf } from '../../../../streams/kafka-topic.ts'
 import type { Log, OutgoingRecord } from '../../../../streams/ports.ts'

@@ -1,8 +1,8 @@
 /** Starts the clock on a scripted chain and a log in memory, and holds what it wrote against the chain. */
 import { expect } from 'vitest'
 import { type RunningClock, startClock } from '../../../../connectors/evm/clock/clock.ts'
-import type { ClockTopics } from '../../../../connectors/evm/clock/clock-log.ts'
 import type { ClockOptions } from '../../../../connectors/evm/clock/clock-options.ts'
+import type { ClockTopics } from '../../../../connectors/evm/clock/tick-log.ts'
 import type { Endpoint } from '../../../../connectors/evm/nodes/ask.ts'
 import { systemClock } from '../../../../connectors/system-clock.ts'
 import { createCodec } from '../../../../schemas/codec.ts'

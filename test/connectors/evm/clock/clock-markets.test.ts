@@ -7,6 +7,7 @@ import { createMemoryLog } from '../../../../connectors/log/memory/memory.ts'
 import type { EpochTick, ServedMarket } from '../../../../schemas/types.ts'
 import { configOf } from '../../../../streams/kafka-topic.ts'
 import type { Log } from '../../../../streams/ports.ts'
+import type { Unreadable } from '../../../../streams/read-record.ts'
 import {
   epochRange,
   FOREIGN_MARKET,
@@ -241,5 +242,117 @@ describe('ClockMarkets', () => {
       dailyQuota: 1,
     }))
     expect(clock.news(5, 4, open).rows.get(MARKET)).toMatchObject({ serving: 'REMOVED', lastEpoch: 5 })
+  })
+})
+
+describe('rows that rest on no request', () => {
+  const row = (fields: Partial<ServedMarket>): ServedMarket => ({
+    ...{ serving: 'CONFIGURED', sinceBlock: 0, lastEpoch: 0, requestId: '', refused: '' },
+    ...fields,
+  })
+  async function forge(log: Log, dataMarket: string, fields: Partial<ServedMarket>): Promise<void> {
+    const { name: topic, key, value } = topics.markets
+    const appender = await log.appender()
+    const record = { key: key.encode({ dataMarket }), value: value.encode(row(fields)) }
+    await appender.append([{ topic, partition: 0, timestamp: 1, ...record }])
+    await appender.close()
+  }
+  const unreadable: Unreadable[] = []
+  const run = (log: Log, chain: ScriptedChain) => {
+    unreadable.length = 0
+    return runClock(log, topics, [chain.node()], { observer: { unreadable: (left) => void unreadable.push(left) } })
+  }
+
+  test('error: a configured market that nobody asked to remove stays, and its row is put right', async () => {
+    const [chain, log] = [new ScriptedChain({}), createMemoryLog()]
+    const first = await run(log, chain)
+    await first.reached(0)
+    await first.close()
+    await forge(log, MARKET, { serving: 'REMOVED', requestId: 'forged' })
+    chain.mine(release(6))
+    chain.mine()
+    const again = await run(log, chain)
+    await again.reached(2)
+    await again.close()
+    expect(told(await readTicks(log, topics))).toEqual(['1 OPEN 6 ours'])
+    expect((await rowsOf(log))[MARKET]).toEqual(row({}))
+    expect(unreadable.map(({ why }) => why)).toEqual([`it says that ${MARKET} is REMOVED, and nobody asked for that`])
+  })
+
+  test('error: a market that was asked for keeps its row, whatever came behind it', async () => {
+    const [chain, log] = [new ScriptedChain({}), createMemoryLog()]
+    const first = await run(log, chain)
+    await first.reached(0)
+    const id = await ask(log, OTHER_MARKET, true)
+    chain.mine()
+    const founded = await answered(log, OTHER_MARKET, id)
+    await first.close()
+    await forge(log, OTHER_MARKET, { serving: 'REMOVED', requestId: id })
+    await forge(log, OTHER_MARKET, { serving: 'CONFIGURED', requestId: 'forged' })
+    chain.mine(release(7, OTHER_MARKET))
+    const again = await run(log, chain)
+    await again.reached(2)
+    await again.close()
+    expect(told(await readTicks(log, topics))).toEqual(['1 add other', '2 OPEN 7 other'])
+    expect((await rowsOf(log))[OTHER_MARKET]).toEqual(founded)
+  })
+
+  test('error: where the right row is compacted away the request is decided again', async () => {
+    const [chain, log] = [new ScriptedChain({}), createMemoryLog()]
+    const first = await run(log, chain)
+    await first.reached(0)
+    const id = await ask(log, OTHER_MARKET, true)
+    chain.mine()
+    await answered(log, OTHER_MARKET, id)
+    await first.close()
+    const [end] = await log.ends([{ topic: topics.markets.name, partition: 0 }])
+    await forge(log, OTHER_MARKET, { serving: 'REMOVED', requestId: 'forged' })
+    // what compaction leaves: the newest row of the key
+    const fetch: Log['fetch'] = async (...asked) =>
+      (await log.fetch(...asked)).map((one) =>
+        one.topic === topics.markets.name
+          ? { ...one, records: one.records.filter(({ offset }) => offset >= end!) }
+          : one,
+      )
+    chain.mine(release(7, OTHER_MARKET))
+    const again = await run(Object.assign(Object.create(log) as Log, { fetch }), chain)
+    await again.reached(2)
+    await again.close()
+    expect(told(await readTicks(log, topics))).toEqual(['1 add other', '2 add other', '2 OPEN 7 other'])
+    expect((await rowsOf(log))[OTHER_MARKET]).toMatchObject({ serving: 'ADDED', requestId: id })
+  })
+
+  test('behavior: a request that is not decided yet speaks against no row', async () => {
+    const [chain, log] = [new ScriptedChain({}), createMemoryLog()]
+    const first = await run(log, chain)
+    await first.reached(0)
+    const id = await ask(log, OTHER_MARKET, true)
+    chain.mine()
+    await answered(log, OTHER_MARKET, id)
+    await first.close()
+    const later = await ask(log, OTHER_MARKET, false)
+    chain.mine()
+    const again = await run(log, chain)
+    expect(await answered(log, OTHER_MARKET, later)).toMatchObject({ serving: 'REMOVED' })
+    await again.close()
+    expect(unreadable).toEqual([])
+  })
+
+  test('error: a key that is no address is none of the topic, and no node is asked about it', async () => {
+    const [chain, log] = [new ScriptedChain({}), createMemoryLog()]
+    const first = await run(log, chain)
+    await first.reached(0)
+    await first.close()
+    await forge(log, '', { serving: 'ADDED' })
+    await ask(log, '', true)
+    await ask(log, MARKET.toUpperCase(), false)
+    chain.mine()
+    const again = await run(log, chain)
+    await again.reached(1)
+    await again.close()
+    expect(told(await readTicks(log, topics))).toEqual([])
+    expect(new Set(unreadable.map(({ why }) => why))).toEqual(
+      new Set(['its key is no address of a data market in lower case']),
+    )
   })
 })

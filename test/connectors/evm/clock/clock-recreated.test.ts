@@ -1,6 +1,7 @@
 /** Topics of the clock that were deleted and made anew: what they held is read again, from the chain or from the requests. */
 import { describe, expect, test } from 'vitest'
-import type { ClockTopics } from '../../../../connectors/evm/clock/clock-log.ts'
+import type { RecordsGone } from '../../../../connectors/evm/clock/clock-place.ts'
+import type { ClockTopics } from '../../../../connectors/evm/clock/tick-log.ts'
 import { createMemoryLog } from '../../../../connectors/log/memory/memory.ts'
 import { type Log, PositionLostError } from '../../../../streams/ports.ts'
 import { exampleChain, MARKET, release } from '../scripted-chain.ts'
@@ -158,4 +159,93 @@ test('error: a topic made anew under way is no end of the role: its session begi
   }
   await clock.close()
   expect(losses, 'the topic was read after it was lost').toBeLessThan(0)
+})
+
+test('error: a row of slots that somebody else wrote is put right when all slots are read again', async () => {
+  const [chain, log] = [exampleChain(), createMemoryLog()]
+  const clock = await runClock(log, topics, [chain.node()])
+  await clock.reached(12)
+  await clock.close()
+  const newest = async () =>
+    (await readTopic(log, topics.slots.name)).map(({ value }) => topics.slots.value.decode(value!)).at(-1)!
+  const { slotId, history } = await newest()
+  const forged = { ...history.at(-1)!, owner: `0x${'9'.repeat(40)}`, sinceFork: 1e9, sinceBlock: 1 }
+  const { name: topic, key, value } = topics.slots
+  const row = value.encode({ slotId, history: [forged] })
+  await (await log.appender()).append([{ topic, partition: 0, timestamp: 1, key: key.encode({ slotId }), value: row }])
+  chain.mine()
+  const again = await runClock(log, topics, [chain.node()], { slotsRereadBlocks: 1 })
+  await again.reached(13)
+  await again.close()
+  const { history: mended, slotId: same } = await newest()
+  expect(same).toBe(slotId)
+  expect(mended.at(-1)).toEqual({ ...history.at(-1)!, sinceBlock: 13 })
+})
+
+describe('rows or ticks that were deleted', () => {
+  const runs = (log: Log, nodes: Parameters<typeof runClock>[2], told: RecordsGone[] = []) =>
+    runClock(log, topics, nodes, { observer: { recordsGone: (gone) => void told.push(gone) } })
+  const deleteFirst = (log: Log, topic: string, offset: number) => log.deleteRecords([{ topic, partition: 0, offset }])
+
+  test('error: slots whose rows were deleted are read again, all of them, and it is told once', async () => {
+    const [chain, log, told] = [exampleChain(), createMemoryLog(), [] as RecordsGone[]]
+    const clock = await runs(log, [chain.node()], told)
+    await clock.reached(12)
+    await clock.close()
+    const before = new Set(await slotsIn(log, topics))
+    expect(before.size).toBeGreaterThan(1)
+    const rows = await readTopic(log, topics.slots.name)
+    const start = rows[1]!.offset
+    await deleteFirst(log, topics.slots.name, start)
+    for (const block of [13, 14]) {
+      chain.mine()
+      const again = await runs(log, [chain.node()], told)
+      await again.reached(block)
+      await again.close()
+    }
+    expect(new Set(await slotsIn(log, topics))).toEqual(before)
+    expect(told).toEqual([
+      { topic: topics.slots.name, from: 0, start, consequence: expect.stringContaining('read again') },
+    ])
+  })
+
+  test('error: requests are decided again when rows of markets were deleted', async () => {
+    const [chain, log, told] = [exampleChain(), createMemoryLog(), [] as RecordsGone[]]
+    const dataMarket = `0x${'7'.repeat(40)}`
+    const { marketRequests, markets } = topics
+    await log.createTopics([{ name: marketRequests.name, partitions: 1, cleanup: 'compact' }])
+    const key = marketRequests.key.encode({ dataMarket })
+    const value = marketRequests.value.encode({ requestId: 'one', served: true })
+    await (await log.appender()).append([{ topic: marketRequests.name, partition: 0, timestamp: 1, key, value }])
+    const clock = await runs(log, [chain.node()], told)
+    await clock.reached(12)
+    await clock.close()
+    const rowsOf = async () =>
+      (await readTopic(log, markets.name)).map((row) => markets.key.decode(row.key!).dataMarket)
+    expect(await rowsOf()).toContain(dataMarket)
+    const [end] = await log.ends([{ topic: markets.name, partition: 0 }])
+    await deleteFirst(log, markets.name, end!)
+    expect(await rowsOf()).toEqual([])
+    chain.mine()
+    const again = await runs(log, [chain.node()], told)
+    await again.reached(13)
+    await again.close()
+    expect(await rowsOf()).toContain(dataMarket)
+    expect(told.map(({ topic }) => topic)).toEqual([markets.name])
+  })
+
+  test('error: ticks that have expired before the clock was through with them are told', async () => {
+    const [chain, log, told] = [exampleChain(), createMemoryLog(), [] as RecordsGone[]]
+    const clock = await runs(log, [chain.node()], told)
+    await clock.reached(12)
+    await clock.close()
+    const [end] = await log.ends([{ topic: topics.epochTicks.name, partition: 0 }])
+    await deleteFirst(log, topics.epochTicks.name, end! - 1)
+    chain.mine()
+    const again = await runs(log, [chain.node()], told)
+    await again.reached(13)
+    await again.close()
+    expect(told).toMatchObject([{ topic: topics.epochTicks.name, start: end! - 1 }])
+    expect(told[0]!.consequence).toContain('never closed')
+  })
 })

@@ -1,6 +1,6 @@
 /** The clock seals its ticks, and knows those that it did not write. */
 import { describe, expect, test } from 'vitest'
-import type { ClockTopics } from '../../../../connectors/evm/clock/clock-log.ts'
+import type { ClockTopics } from '../../../../connectors/evm/clock/tick-log.ts'
 import { createMemoryLog } from '../../../../connectors/log/memory/memory.ts'
 import { createCodec } from '../../../../schemas/codec.ts'
 import { memoryRegistry } from '../../../../schemas/registry.ts'

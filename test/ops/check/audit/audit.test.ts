@@ -509,6 +509,7 @@ describe('the chain', () => {
       completed: async () => true,
       day: async () => ({ eligibleNodes: 0, remaining: 0, slots: [] }),
       dayAt: async () => undefined,
+      slotsAt: async () => undefined,
       blockHash: async () => undefined,
       minedIn: async () => MINED,
       close: () => {},

@@ -476,6 +476,7 @@ describe('the contract', () => {
       sequencerRoot: async () => '',
       snapshotCid: async () => '',
       completed: async () => true,
+      slotsAt: async () => undefined,
       blockHash: async () => undefined,
       minedIn: async () => MINED_IN,
       dayAt: async () => undefined,

@@ -89,6 +89,7 @@ const AGREEING: Omit<ChainReader, 'releasedEpochs'> = {
   completed: async () => true,
   day: async () => ({ eligibleNodes: 0, remaining: 0, slots: [] }),
   dayAt: async () => undefined,
+  slotsAt: async () => undefined,
   blockHash: async () => undefined,
   minedIn: async () => ({ blockNumber: 40, blockHash: `0x${'66'.repeat(32)}` }),
   close() {},

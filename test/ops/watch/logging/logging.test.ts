@@ -218,6 +218,13 @@ describe('events', () => {
     ])
   })
 
+  test('behavior: what the clock goes on without has a line', () => {
+    const { log, lines } = captured()
+    const gone = { topic: 'slots', from: 0, start: 7, consequence: 'all slots are read again' }
+    logMarkets({}, log).recordsGone?.(gone)
+    expect(lines).toMatchObject([{ event: 'records-gone', level: 'error', ...gone }])
+  })
+
   test('behavior: a filler belongs to no market: its line has the signer and the nonce', () => {
     const { log, lines } = captured()
     const refused = { reason: 'pool', words: 'txpool is full', nonce: 7, retryInMs: 1, isNew: true } as const
