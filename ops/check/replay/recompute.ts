@@ -26,13 +26,13 @@ export async function recompute(
 ): Promise<Outcome> {
   // The rows of the stores are never written to the log, so they need no schema ids of its registry.
   const stores = sequencerStores(await createCodec(memoryRegistry()))
-  const graph = sequencerTopology(rules, unsealed(topics), stores)
-  const driver = new TopologyTestDriver(graph, { commitEvery: COMMIT_EVERY })
+  const own = unsealed(topics)
+  const driver = new TopologyTestDriver(sequencerTopology(rules, own, stores), { commitEvery: COMMIT_EVERY })
   await fillSlots(driver, log, topics)
   for (const [partition, pieces] of partitions.entries())
     for (const { record } of pieces) driver.appendAt(topics.submissions.name, partition, record)
   driver.run()
-  return outcomeIn(driver, topics, key)
+  return outcomeIn(driver, own, key)
 }
 
 /** Nobody but the replay reads what it writes, so nobody seals it. */

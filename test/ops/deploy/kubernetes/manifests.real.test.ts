@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { isKept } from '../../../../connectors/secret-file.ts'
 import { createHealth } from '../../../../ops/base/health.ts'
-import { isStage, ROLES, type Role } from '../../../../ops/base/roles.ts'
+import { isStage, ROLES, type Role, SEALING } from '../../../../ops/base/roles.ts'
 import { CLOSE_MS_MAX } from '../../../../ops/run/command.ts'
 import { probesPortBeside, startProbes } from '../../../../ops/run/probes.ts'
 import { needOf } from '../../../../ops/run/run.ts'
@@ -162,7 +162,7 @@ describe('roles', () => {
       ROLES.filter((role) => podOf(role).spec.volumes.some((one) => one.name === name))
     expect(rolesWith('signer')).toEqual(['anchor-effects'])
     expect(rolesWith('peer')).toEqual(['intake'])
-    expect(rolesWith('marker')).toEqual(['tick-fanout'])
+    expect(rolesWith('marker').sort()).toEqual([...SEALING].sort())
     expect(rolesWith('chain').sort()).toEqual(['anchor-effects', 'clock'])
   })
 })
