@@ -99,6 +99,8 @@ export interface PayoutOrder {
   readonly eligibleNodes: number
   /** SIGN, SEND: the contract's quota as of the dry run; with another one the contract is asked anew. 0: not said, by an older release. */
   readonly contractQuota: number
+  /** SIGN, SEND: see PayoutAnswer; once that number is gone the contract is asked anew. */
+  readonly numberFound: boolean
 }
 
 export interface AnchorKey {
@@ -245,19 +247,21 @@ export interface Attestation {
 export interface PayoutAnswer {
   /** Which slots of the payout are in the call: a bit each, in their order, lowest bit first. */
   readonly slots: Uint8Array
-  /** Of the call; 0 when it carries none: nobody is to be paid, and there is no number yet, or nothing remains of it. */
+  /** Of the call; 0 when it carries none: nobody is to be paid, and there is no number yet, or nothing remains of it. FINAL: of the contract, where the call carries one. */
   readonly eligibleNodes: number
   /** To which the run is held, or would be from here on: with it a slot is one to be paid. 0 where the call carries a number, and no call of the run has paid or is to pay. */
   readonly quota: number
   /** Slots for which the contract has the same already. */
   readonly present: number
   readonly leftOut: readonly SlotLeftOut[]
-  /** Slots of the payout that the contract had paid by then. FINAL: of these only the slots that the call was not to pay, and has. */
+  /** Slots of the payout that the contract had paid by then, by its events. FINAL: of these only the slots that the call was not to pay, and has. */
   readonly paidBefore: readonly number[]
   /** The contract's quota, as of the same block; 0: not said, by an older release. */
   readonly contractQuota: number
-  /** The call carries a number that no call of the run has fixed: mostly of another sequencer. */
+  /** The call carries a number that no call of the run has fixed: mostly of another sequencer. FINAL: one was fixed ahead of it, and is another than it carries. */
   readonly numberFound: boolean
+  /** Slots of the payout that the contract had paid by then. FINAL: of these only the slots of the call. -1: nobody has looked, or by an older release. */
+  readonly paid: number
 }
 
 /** A batch as it is stored and anchored. A large one takes several records, of which this is the part 0; the others have more of its texts and are empty but for epochId, batchIndex, batchCount, part and parts. They follow in one transaction; records of other epochs may lie between. */
@@ -329,6 +333,8 @@ export interface Day {
   readonly lastEpoch: number
   /** Block of its CLOSE. */
   readonly closeBlock: number
+  /** Lowest release block of the epochs counted. -1: not known, by an older ledger or clock. */
+  readonly firstBlock: number
   /** Payouts written so far. */
   readonly payouts: number
   /** How many epochs were counted when the newest run of payouts was written. */
@@ -580,7 +586,9 @@ export interface Payment {
   readonly leftOut: readonly SlotLeftOut[]
   /** Slots of the payout that the contract had paid before the call: another sequencer of the market has, or a call of ours that was not seen to its end. */
   readonly paidBefore: readonly number[]
-  /** The number that the call carries; 0 when it carries none: nobody is to be paid, and there is no number yet, or nothing remains of it. */
+  /** FINAL: slots of the payout that the contract has paid, by this call and before. -1: nobody has looked, the state of that block was gone, or by an older release. */
+  readonly paid: number
+  /** The number that the call carries, or by the look at the final call the one that it was paid by; 0 when it carries none: nobody is to be paid, and there is no number yet, or nothing remains of it. */
   readonly eligibleNodes: number
   /** The contract's, to which the run is held; 0 until a dry run of it paid somebody. */
   readonly quota: number
@@ -624,6 +632,7 @@ export type LeftOutReason =
   | 'UNAVAILABLE'
   | 'HIGHER_ON_CHAIN'
   | 'PAID_OTHERWISE'
+  | 'MARKED_UNPAID'
   | 'NONE_REMAINING'
   | 'QUOTA_LOWERED'
   | 'QUOTA_RAISED'
@@ -661,6 +670,8 @@ export interface Payout {
   readonly closeBlock: number
   /** The day's, as of this CLOSE: a slot with as many has earned the day, whatever the contract's quota is by then. 0: by an older ledger. */
   readonly quota: number
+  /** The day's, as of this CLOSE: events that tell who was paid for the day are looked for from there on. -1: not known, as in Day. */
+  readonly firstBlock: number
 }
 
 export type PayoutPurpose =

@@ -60,6 +60,7 @@ const dayFields = {
   quota: whole.describe('Counted submissions with which a slot has earned the day.'),
   firstEpoch: whole.nullable(),
   lastEpoch: whole.nullable(),
+  firstBlock: whole.nullable().describe('Lowest release block of the epochs counted; null: not known.'),
   epochs: whole.describe('Epochs that were counted.'),
   late: whole.describe('Epochs among them that closed when the day had ended: no payout has them.'),
   slots: whole.describe('Slots with an accepted submission.'),
@@ -70,7 +71,11 @@ const dayFields = {
   changedAt: time('Its newest epoch was counted'),
   told: run.nullable().describe('The newest telling of counts in the course of the day.'),
   closing: run.nullable().describe('The calls that close the day.'),
-  paid: whole.nullable().describe('Slots that the contract has paid; null: the list is no longer in the log.'),
+  paid: whole
+    .nullable()
+    .describe(
+      'Slots that the contract has paid, by its events; null: nobody has looked, and the list is no longer in the log.',
+    ),
   drift: whole.describe('Slots for which the contract has something else than the ledger, by the newest calls.'),
 }
 export const daySummary = z.object(dayFields).meta({ id: 'Day' })
@@ -125,8 +130,12 @@ export const payment = z
     paidBefore: z
       .array(whole)
       .describe('Slots that the contract had paid before the call, mostly by another sequencer of the market.'),
+    paid: whole
+      .nullable()
+      .describe('Slots that the contract has paid, once the call is final; null: not known, or nobody has looked.'),
     leftOut: z.array(z.object({ slotId: whole, counted: whole, onChain: whole, reason })),
     eligibleNodes: whole,
+    numberFound: z.boolean().describe('That number was on the contract already.'),
     quota: whole,
     nonce: whole.nullable(),
     attempts: whole,

@@ -1,4 +1,5 @@
 /** The slots that a closing has paid, and whether somebody else's number is that of the slots. Pure. */
+import { isNone } from '../../schemas/none.ts'
 import type { LeftOutReason, Payment, Payout } from '../../schemas/types.ts'
 
 interface Part {
@@ -16,10 +17,14 @@ interface Closed {
   } | null
 }
 
-/** Null: the list of the closing is no longer in the log. */
+/** Null: nobody has looked who was paid, and the list of the closing is no longer in the log. */
 export function paidOf(closing: readonly Part[]): number | null {
   let paid = 0
   for (const { payout, payment } of closing) {
+    if (payment && !isNone(payment.paid)) {
+      paid += payment.paid
+      continue
+    }
     paid += payment?.paidBefore.length ?? 0
     if (payment?.paymentState !== 'FINAL' || payment.quota === 0) continue
     if (!payout) return null

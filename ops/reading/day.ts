@@ -1,4 +1,5 @@
 /** The standing of a day, and of a slot in it: from the rows of the ledger and of its payouts (decision 0039). Pure. */
+import { orNull } from '../../schemas/none.ts'
 import type {
   Day,
   DayKey,
@@ -28,6 +29,7 @@ export const LEFT_OUT_REASONS = [
   'UNAVAILABLE',
   'HIGHER_ON_CHAIN',
   'PAID_OTHERWISE',
+  'MARKED_UNPAID',
   'NONE_REMAINING',
   'QUOTA_LOWERED',
   'QUOTA_RAISED',
@@ -82,6 +84,8 @@ export interface DayStatus extends DayKey {
   /** First and last epoch that were released in it, as far as is known; null: none has closed, and no release was seen. */
   readonly firstEpoch: number | null
   readonly lastEpoch: number | null
+  /** Lowest release block of the epochs counted; null: not known. */
+  readonly firstBlock: number | null
   /** Epochs that were counted. */
   readonly epochs: number
   /** Epochs among them that closed when the day had ended. */
@@ -97,7 +101,7 @@ export interface DayStatus extends DayKey {
   /** The newest telling in the course of the day. */
   readonly told: RunStatus | null
   readonly closing: RunStatus | null
-  /** Slots that the contract has paid; null: the list of the closing is no longer in the log. */
+  /** Slots that the contract has paid; null: nobody has looked, and the list of the closing is no longer in the log. */
   readonly paid: number | null
   /** Slots for which the contract has something else than the ledger, by the newest run. */
   readonly drift: number
@@ -115,14 +119,8 @@ export interface DayFacts {
 }
 
 const NONE: Pick<Day, 'ended' | 'whole' | 'closed' | 'late' | 'slots' | 'eligibleSlots' | 'accepted' | 'counted'> = {
-  ended: false,
-  whole: true,
-  closed: 0,
-  late: 0,
-  slots: 0,
-  eligibleSlots: 0,
-  accepted: 0,
-  counted: 0,
+  ...{ ended: false, whole: true, closed: 0, late: 0 },
+  ...{ slots: 0, eligibleSlots: 0, accepted: 0, counted: 0 },
 }
 
 export function dayStatus(key: DayKey, facts: DayFacts): DayStatus {
@@ -138,6 +136,7 @@ export function dayStatus(key: DayKey, facts: DayFacts): DayStatus {
     quota: row?.quota ?? began?.quota ?? 0,
     firstEpoch: row?.epochs[0]?.first ?? began?.epochId ?? null,
     lastEpoch: row?.epochs.at(-1)?.last ?? began?.epochId ?? null,
+    firstBlock: row ? orNull(row.firstBlock) : null,
     epochs: closed,
     late,
     slots,

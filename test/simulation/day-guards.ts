@@ -238,8 +238,8 @@ const ANSWER: readonly Guard[] = [
   {
     name: 'a slot that was paid is not sent again',
     file: 'connectors/evm/anchor-effects/payout-answer.ts',
-    find: "if (slot.isPaid) return slot.count === counted ? 'PRESENT' : 'PAID_OTHERWISE'",
-    replace: "if (slot.isPaid && slot.count !== counted) return 'PAID_OTHERWISE'",
+    find: 'if (slot.isMarked) return markedPart(',
+    replace: 'if (slot.isMarked && slot.count !== counted) return markedPart(',
     why: 'one of them reverts the whole call (E48)',
   },
   {

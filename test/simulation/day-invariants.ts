@@ -206,7 +206,7 @@ function wrongPayment(paid: readonly Paid[], script: Script, pay: PayChain): str
   const last = new Map<string, Paid>()
   for (const one of paid) {
     const { dataMarket, payout } = one
-    const wrong = wrongEnd(one, pay) ?? wrongReason(one, script, pay)
+    const wrong = wrongEnd(one, pay) ?? wrongReason(one, script, pay) ?? wrongWords(one, pay)
     if (wrong) return `payout ${runName(dataMarket, payout.epochId, payout.payoutOf, payout.purpose)}: ${wrong}`
     for (const slotId of payout.slotIds) last.set(`${dataMarket}/${payout.payoutOf}/${slotId}`, one)
   }
@@ -241,6 +241,7 @@ function wrongReason({ dataMarket, payout, payment }: Paid, script: Script, pay:
       UNAVAILABLE: pay.days.now().burned.has(slotId),
       HIGHER_ON_CHAIN: hasRival && onChain > counted,
       PAID_OTHERWISE: hasRival && onChain !== counted,
+      MARKED_UNPAID: hasRival,
       NONE_REMAINING: hasRival || isMoving,
       QUOTA_LOWERED: isMoving,
       QUOTA_RAISED: isMoving,
@@ -254,6 +255,26 @@ function wrongReason({ dataMarket, payout, payment }: Paid, script: Script, pay:
   return undefined
 }
 
+/** Who is told as paid can claim it, and the number is the contract's. */
+function wrongWords({ dataMarket, payout, payment }: Paid, pay: PayChain): string | undefined {
+  const { purpose, payoutOf, slotIds, submissions } = payout
+  if (purpose !== 'CLOSING' || !payment) return undefined
+  const { paymentState, leftOut, paidBefore, paid, quota, eligibleNodes: told } = payment
+  const { credited, eligibleNodes } = pay.rewards(dataMarket, payoutOf)
+  const isByCall = (at: number): boolean => paymentState === 'FINAL' && quota > 0 && submissions[at]! >= quota
+  const isLeftOut = (slotId: number): boolean => leftOut.some((one) => one.slotId === slotId)
+  const toldPaid = slotIds.filter((slotId, at) => !isLeftOut(slotId) && (paidBefore.includes(slotId) || isByCall(at)))
+  const inVain = toldPaid.find((slotId) => !credited.has(slotId))
+  if (inVain !== undefined) return `slot ${inVain} is told as paid, and gets nothing`
+  const belied = leftOut.find(({ slotId, reason }) => reason === 'MARKED_UNPAID' && credited.has(slotId))
+  if (belied) return `slot ${belied.slotId} is told as marked in vain, and is paid`
+  const all = slotIds.filter((slotId) => credited.has(slotId)).length
+  if (paid > all) return `${paid} slots are told as paid, and ${all} can claim it`
+  if (paymentState === 'FINAL' && told > 0 && told !== eligibleNodes)
+    return `${told} eligible nodes are told, and the contract has ${eligibleNodes}`
+  return undefined
+}
+
 /** What was told last of a slot is there, and it is paid when it has earned that. */
 function wrongSlot(slotId: number, { dataMarket, payout, payment }: Paid, script: Script, pay: PayChain) {
   if (payment!.leftOut.some((one) => one.slotId === slotId)) return undefined
@@ -262,9 +283,8 @@ function wrongSlot(slotId: number, { dataMarket, payout, payment }: Paid, script
   const hasRival = pay.hasRivalIn(dataMarket, payout.payoutOf)
   if (!hasRival && counts.get(slotId) !== counted)
     return `the contract has ${counts.get(slotId)}, and was told ${counted}`
-  if (!hasRival && paid.has(slotId) && !credited.has(slotId)) return 'it is marked as paid, and gets nothing'
   const hasEarned = payout.purpose === 'CLOSING' && counted >= payout.quota
-  if (!hasRival && hasEarned && !paid.has(slotId))
+  if (hasEarned && !credited.has(slotId))
     return `it has earned the day with ${counted}, and nothing says why it is not paid`
   if (isQuotaMoving(script, pay) || payout.purpose === 'COUNTS') return undefined
   const isEarned = counted >= script.dayWords.first.quota
@@ -301,6 +321,7 @@ export const DAY_WORDS = [
   'closings in several calls',
   'closings that came too late',
   'counts that came when the day was closed',
+  'slots that somebody has marked in vain',
   'slots that were not available',
   'quotas that were changed in the midst',
   'calls of another sequencer',
@@ -338,6 +359,7 @@ export async function daysMet(
     'closings in several calls': closings.filter(({ payout }) => payout.part === 1).length,
     'closings that came too late': closings.filter(({ payment }) => payment?.paymentState === 'UNPAID').length,
     'counts that came when the day was closed': reasons.filter((reason) => reason === 'DAY_CLOSED').length,
+    'slots that somebody has marked in vain': reasons.filter((reason) => reason === 'MARKED_UNPAID').length,
     'slots that were not available': reasons.filter((reason) => reason === 'UNAVAILABLE').length,
     'quotas that were changed in the midst': reasons.filter((reason) => reason.startsWith('QUOTA_')).length,
     'calls of another sequencer': pay.met.rival,

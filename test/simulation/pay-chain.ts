@@ -41,8 +41,8 @@ interface Made {
 
 type Answered = Pick<AnchorResult, 'outcome'> & Partial<AnchorResult>
 
-const RIVAL_CHANCE = 0.3
-const RIVAL_CALLS_MAX = 2
+const RIVAL_CHANCE = 0.4
+const RIVAL_CALLS_MAX = 3
 const OWNER_CHANCE = 0.4
 /** What a call meets only when somebody else was faster: never of its own making. */
 const DARK: readonly (string | undefined)[] = ['E47', 'E48', UNDERFLOW]
@@ -52,6 +52,8 @@ export class PayChain {
   private made: Made[] = []
   readonly days: ContractDays
   private readonly rival: SeededRandom | undefined
+  /** The other sequencer fixes the number in a call of its own, and leaves it out of all others. */
+  private readonly forgetsNumber: boolean
   private readonly owner: SeededRandom | undefined
   /** The quota that the owner of the market has set between two calls of a run. */
   private quota: number | undefined
@@ -68,6 +70,7 @@ export class PayChain {
   constructor(seed: number, days: ContractDays, hasRival: boolean) {
     this.days = days
     if (hasRival) this.rival = new SeededRandom(seed ^ 0x9a71)
+    this.forgetsNumber = this.rival?.chance(0.4) ?? false
     const owner = new SeededRandom(seed ^ 0x9007a)
     if (owner.chance(OWNER_CHANCE)) this.owner = owner
   }
@@ -170,9 +173,8 @@ export class PayChain {
     const isOfOwner = this.seen.get(textOf(key)) === this.others(intent.payout!.contractQuota) // whatever the quota has become, no slot is marked in vain
     if (inVain !== undefined && isOfOwner)
       throw new Error(`slot ${inVain} of day ${call.day} was marked as paid, and gets nothing`)
-    const { slots, eligibleNodes, quota, contractQuota } = intent.payout!
     const facts = factsOf(this.contract, key, given, now)
-    return { payout: outcomeOf(payout, { slots, eligibleNodes, quota, contractQuota }, facts) }
+    return { payout: outcomeOf(payout, intent.payout!, facts) }
   }
 
   /** What may not be of a call since whose dry run nobody has done anything. */
@@ -236,7 +238,10 @@ export class PayChain {
     return [this.reorgs, this.met.rival, dayCounter, quota, ...burned].join()
   }
 
-  /** Another sequencer of the market has counted as well: the same, or less, or more, or other slots. */
+  /**
+   * Another sequencer of the market has counted as well: the same, or less, or more, or other slots. It pays in several calls, of which one
+   * may have the number alone, and another lack it.
+   */
   private perhapsByRival(dataMarket: string, { run, payout }: PayoutGiven): void {
     const { rival } = this
     if (!rival || this.met.rival >= RIVAL_CALLS_MAX || !rival.chance(RIVAL_CHANCE)) return
@@ -244,14 +249,20 @@ export class PayChain {
     const kept = run.flatMap(({ slotIds, submissions }) =>
       slotIds.map((slotId, i) => [slotId, submissions[i]! + (rival.chance(0.25) ? rival.below(3) - 1 : 0)] as const),
     )
-    const told = rival.chance(0.4) ? kept.filter(() => rival.chance(0.6)) : kept
-    const reaching = told.filter(([slotId, count]) => count >= now.quota && !now.burned.has(slotId)).length
+    const { paid, eligibleNodes: there } = this.contract.of(dataMarket, payout.payoutOf)
+    const left = kept.filter(([slotId]) => !paid.has(slotId))
+    const isForgetful = this.forgetsNumber
+    const share = isForgetful ? (there > 0 ? 0.8 : 0) : rival.pick([0, 0.6, 0.6, 1, 1])! // the number alone, some of them, all
+    const told = left.filter(() => rival.chance(share))
+    const reaching = (isForgetful || rival.chance(0.5) ? left : told).filter(
+      ([slotId, count]) => count >= now.quota && !now.burned.has(slotId),
+    ).length
     const call = {
       dataMarket,
       slotIds: told.map(([slotId]) => slotId),
       submissions: told.map(([, count]) => Math.max(0, count)),
       day: payout.payoutOf,
-      eligibleNodes: rival.chance(0.7) ? reaching + (rival.chance(0.2) ? 1 : 0) : 0,
+      eligibleNodes: (isForgetful ? there === 0 : rival.chance(0.7)) ? reaching + rival.pick([0, 0, 1, 4])! : 0,
     }
     if (this.contract.updateRewards(call, now) !== undefined) return
     this.met.rival++
@@ -271,10 +282,11 @@ function factsOf(
   { payout, run }: PayoutGiven,
   { quota, burned }: ContractNow,
 ): PayoutFacts {
-  const { eligibleNodes, remaining, counts, paid } = contract.of(dataMarket, payout.payoutOf)
+  const { eligibleNodes, remaining, counts, paid, credited } = contract.of(dataMarket, payout.payoutOf)
   const slots = payout.slotIds.map((slotId) => ({
     count: counts.get(slotId) ?? 0,
-    isPaid: paid.has(slotId),
+    isMarked: paid.has(slotId),
+    isPaid: credited.has(slotId),
     isAvailable: !burned.has(slotId),
   }))
   const atQuota = run.slice(payout.part).flatMap((one) => one.slotIds.filter((_, i) => one.submissions[i]! >= quota))

@@ -53,9 +53,9 @@ function orderOf({ payout }: AnchorProgress): PayoutOrder | null {
   if (!payout) return null
   const { firstOffset, quota, afterBlock, afterHash, answer } = payout
   const about = { firstOffset, quota, afterBlock, afterHash }
-  if (!answer) return { ...about, slots: Buffer.alloc(0), eligibleNodes: 0, contractQuota: 0 }
-  const { quota: heldTo, slots, eligibleNodes, contractQuota } = answer
-  return { ...about, quota: heldTo, slots, eligibleNodes, contractQuota }
+  if (!answer) return { ...about, slots: Buffer.alloc(0), eligibleNodes: 0, contractQuota: 0, numberFound: false }
+  const { quota: heldTo, slots, eligibleNodes, contractQuota, numberFound } = answer
+  return { ...about, quota: heldTo, slots, eligibleNodes, contractQuota, numberFound }
 }
 
 function formsFor({ step, rawTransactions, transactionHash }: AnchorProgress): readonly string[] {

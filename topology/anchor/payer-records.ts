@@ -36,18 +36,20 @@ export const newPayments = (before: AnchorProgress | undefined, after: AnchorPro
 
 const NO_ANSWER: PayoutAnswer = {
   ...{ slots: Buffer.alloc(0), eligibleNodes: 0, quota: 0, contractQuota: 0, numberFound: false },
-  ...{ present: 0, paidBefore: [], leftOut: [] },
+  ...{ present: 0, paidBefore: [], paid: NONE, leftOut: [] },
 }
 
 function paymentOf(at: AnchorProgress): Payment {
   const { batchOffset: payoutOffset, nonce, attempt: attempts, transactionHash, blockNumber, blockHash } = at
   const { purpose, part, parts, slots, quota: heldTo, answer } = at.payout!
-  const { present, paidBefore, leftOut, eligibleNodes, quota: asked, numberFound, slots: bits } = answer ?? NO_ANSWER
-  const quota = eligibleNodes > 0 ? asked : heldTo
-  const counts = { slots, sent: bitsIn(bits), present, paidBefore, leftOut, eligibleNodes, quota, numberFound }
+  const { present, paidBefore, paid: looked, leftOut, eligibleNodes, numberFound, slots: bits } = answer ?? NO_ANSWER
+  const state = stateOf(at)
+  const quota = answer && eligibleNodes > 0 ? answer.quota : heldTo
+  const paid = state === 'FINAL' ? looked : NONE
+  const counts = { slots, sent: bitsIn(bits), present, paidBefore, paid, leftOut, eligibleNodes, quota, numberFound }
   const where = { nonce, attempts, transactionHash, blockNumber, blockHash }
   const about = { purpose, payoutOffset, part, parts }
-  return { paymentState: stateOf(at), ...about, ...counts, ...where, error: at.error, reorgs: at.reorgs }
+  return { paymentState: state, ...about, ...counts, ...where, error: at.error, reorgs: at.reorgs }
 }
 
 function stateOf({ phase, rawTransactions }: AnchorProgress): Payment['paymentState'] {

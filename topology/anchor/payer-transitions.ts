@@ -2,7 +2,7 @@
  * The life of one payout as a table: (phase, outcome) → what it is next. A payout that needs another dry run becomes WAITING;
  * payer.ts decides whose turn it is. Pure.
  */
-import { isNone } from '../../schemas/none.ts'
+import { isNone, NONE } from '../../schemas/none.ts'
 import type { AnchorOutcome, AnchorPhase, AnchorProgress, AnchorResult, PayoutAnswer } from '../../schemas/types.ts'
 import { type AnchorRules, retryDelayOf } from '../anchor-rules.ts'
 import {
@@ -60,13 +60,23 @@ const final: Transition = (at, result) => {
   return { ...intend(next, 'KEEP'), phase: 'FINAL', error: '' }
 }
 
-/** A slot that was left out of the pay may have got it: the quota that kept it from that was lowered ahead of the call. */
+/**
+ * A slot that was left out of the pay may have got it: the quota that kept it from that was lowered ahead of the call. And somebody else may have
+ * fixed the number ahead of it.
+ */
 function withOutcome(answer: PayoutAnswer, outcome: PayoutAnswer | null | undefined): PayoutAnswer {
-  const [lost, paid] = [outcome?.leftOut ?? [], new Set(outcome?.paidBefore)]
+  if (!outcome) return { ...answer, paid: NONE }
+  const [lost, paid] = [outcome.leftOut, new Set(outcome.paidBefore)]
   const kept = answer.leftOut.filter(({ slotId, reason }) => reason !== 'QUOTA_RAISED' || !paid.has(slotId))
   const told = new Set(kept.map(({ slotId }) => slotId))
   const leftOut = [...kept, ...lost.filter(({ slotId }) => !told.has(slotId))]
-  return { ...answer, leftOut: leftOut.sort((a, b) => a.slotId - b.slotId) }
+  return {
+    ...answer,
+    eligibleNodes: outcome.eligibleNodes,
+    numberFound: answer.numberFound || outcome.numberFound,
+    paid: isNone(outcome.paid) ? NONE : answer.paidBefore.length + outcome.paid,
+    leftOut: leftOut.sort((a, b) => a.slotId - b.slotId),
+  }
 }
 
 /** The nonce is used up, but not by the call: what the contract has by now is asked anew. */

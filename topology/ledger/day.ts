@@ -1,4 +1,5 @@
 /** A day of a market as the ledger keeps it: which epochs it has, and what they add up to. Pure. */
+import { isNone, NONE } from '../../schemas/none.ts'
 import type { Day, EpochRange, EpochTick, SlotDay } from '../../schemas/types.ts'
 import type { Votes } from '../shared/tally.ts'
 
@@ -19,6 +20,7 @@ const NEW_DAY: Day = {
   eligibleSlots: 0,
   lastEpoch: 0,
   closeBlock: 0,
+  firstBlock: NONE,
   payouts: 0,
   paidUpTo: 0,
 }
@@ -43,7 +45,14 @@ export function withEpoch(before: Day = NEW_DAY, tick: EpochTick): Day {
     late: before.late + (before.ended ? 1 : 0),
     lastEpoch: epochId,
     closeBlock: blockNumber,
+    firstBlock: firstBlock(before, tick),
   }
+}
+
+/** NONE where an epoch does not say its release block, or an older ledger has counted one. */
+function firstBlock({ closed, firstBlock: before }: Day, { releaseBlock }: EpochTick): number {
+  if (releaseBlock === 0 || (closed > 0 && isNone(before))) return NONE
+  return closed > 0 ? Math.min(before, releaseBlock) : releaseBlock
 }
 
 /** Ascending; neighbours are one. */

@@ -92,7 +92,7 @@ function createLedger(context: ProcessorContext<LedgerOutputs>, stores: LedgerSt
     }
     let number = 0
     const pay = (day: number, at: Day, purpose: PayoutPurpose): Day => {
-      const run = { day, epochId, closeBlock, purpose, quota: at.quota, number }
+      const run = { day, epochId, closeBlock, purpose, quota: at.quota, firstBlock: at.firstBlock, number }
       const written = payoutsOf(run, kept.slotsOf(dataMarket, day), market)
       for (const payout of written) payouts.send({ dataMarket }, payout)
       number += written.length

@@ -10,6 +10,8 @@ export interface Run {
   readonly closeBlock: number
   readonly purpose: PayoutPurpose
   readonly quota: number
+  /** See Day. */
+  readonly firstBlock: number
   /** Number of its first payout among the payouts of the CLOSE. */
   readonly number: number
 }
@@ -19,7 +21,7 @@ export interface Run {
  * @param rows of the day, in any order
  */
 export function payoutsOf(
-  { day, epochId, closeBlock, purpose, quota, number }: Run,
+  { day, epochId, closeBlock, purpose, quota, firstBlock, number }: Run,
   rows: Iterable<readonly [slotId: number, row: SlotDay]>,
   market: Pick<MarketRules, 'payoutGasMax'>,
 ): Payout[] {
@@ -41,6 +43,7 @@ export function payoutsOf(
       submissions: slots.map(([, { counted }]) => counted),
       closeBlock,
       quota,
+      firstBlock,
     }
   })
 }

@@ -21,6 +21,7 @@ export function answerOf(payout: Payout, facts: PayoutFacts, heldTo: number): Pa
   const { parts, isPaying } = payout.purpose === 'COUNTS' ? countsOf(payout, facts) : closingOf(payout, facts, quota)
   const number = numberOf(payout, facts, { isPaying, isCall: parts.includes('IN_CALL'), quota, heldTo })
   const { present, leftOut } = restOf(payout, facts, parts)
+  const paidBefore = paidIn(payout, facts)
   const lost = payout.purpose === 'CLOSING' ? raisedAbove(payout, facts, quota, parts) : []
   return {
     slots: bitsOf(parts.map((part) => part === 'IN_CALL')),
@@ -28,7 +29,8 @@ export function answerOf(payout: Payout, facts: PayoutFacts, heldTo: number): Pa
     numberFound: facts.eligibleNodes > 0 && number.eligibleNodes > 0 && heldTo === 0,
     contractQuota: facts.quota,
     present,
-    paidBefore: paidIn(payout, facts),
+    paidBefore,
+    paid: paidBefore.length,
     leftOut: [...leftOut, ...lost].sort((a, b) => a.slotId - b.slotId),
   }
 }
@@ -59,13 +61,14 @@ function countsOf({ submissions }: Payout, { slots, eligibleNodes }: PayoutFacts
   return { parts, isPaying: false }
 }
 
-function closingOf({ submissions }: Payout, facts: PayoutFacts, quota: number): Parts {
+function closingOf({ submissions, quota: ofDay }: Payout, facts: PayoutFacts, quota: number): Parts {
   const { slots, eligibleNodes, remaining } = facts
+  const earned = earnedAt(ofDay, quota)
   let free = eligibleNodes > 0 ? remaining : facts.eligibleLeft
   let isPaying = false
   const parts = slots.map((slot, at): Part => {
     const counted = submissions[at]!
-    if (slot.isPaid) return slot.count === counted ? 'PRESENT' : 'PAID_OTHERWISE'
+    if (slot.isMarked) return markedPart(slot, counted, earned)
     const isToBePaid = counted >= quota && counted >= facts.quota
     if (!isToBePaid) {
       if (slot.count === counted) return 'PRESENT'
@@ -80,6 +83,12 @@ function closingOf({ submissions }: Payout, facts: PayoutFacts, quota: number): 
   return { parts: parts.includes('IN_CALL') ? parts.map(toldAgain(submissions, facts)) : parts, isPaying }
 }
 
+/** Nothing can be sent of such a slot, whatever is lacking. @param earned the count with which it has earned the day */
+function markedPart({ count, isPaid }: SlotFacts, counted: number, earned: number): Part {
+  if (!isPaid && (counted >= earned || count !== counted)) return 'MARKED_UNPAID'
+  return count === counted ? 'PRESENT' : 'PAID_OTHERWISE'
+}
+
 /**
  * A count that is there already was told by a call that may leave the chain, and nobody tells it again behind the end of the day. So
  * a closing that makes a call tells it once more; where no call is needed, the depth is waited for.
@@ -87,9 +96,9 @@ function closingOf({ submissions }: Payout, facts: PayoutFacts, quota: number): 
 const toldAgain =
   (submissions: readonly number[], { slots, quota }: PayoutFacts) =>
   (part: Part, at: number): Part => {
-    const { isPaid, isAvailable } = slots[at]!
+    const { isMarked, isAvailable } = slots[at]!
     // At the quota of now the call would pay it, which it is not for; a burned slot is passed over.
-    const isFree = !isPaid && isAvailable && submissions[at]! < quota
+    const isFree = !isMarked && isAvailable && submissions[at]! < quota
     return part === 'PRESENT' && isFree ? 'IN_CALL' : part
   }
 
@@ -122,7 +131,7 @@ function raisedAbove(
   return parts.flatMap((part, at) => {
     const counted = submissions[at]!
     const isLost =
-      counted >= earned && counted < now && !slots[at]!.isPaid && (part === 'IN_CALL' || part === 'PRESENT')
+      counted >= earned && counted < now && !slots[at]!.isMarked && (part === 'IN_CALL' || part === 'PRESENT')
     return isLost ? [{ slotId: slotIds[at]!, counted, onChain: slots[at]!.count, reason: 'QUOTA_RAISED' as const }] : []
   })
 }
@@ -133,13 +142,16 @@ const earnedAt = (ofDay: number, quota: number): number => (ofDay > 0 ? Math.min
 /** The contract takes nothing of the day any more. Nothing is left out where somebody else has told and paid all of it. */
 export function dayOver(payout: Payout, facts: PayoutFacts): PayoutAnswer {
   const earned = earnedAt(payout.quota, facts.quota)
-  const isThere = ({ count, isPaid }: SlotFacts, at: number): boolean =>
-    count === payout.submissions[at]! && (payout.purpose === 'COUNTS' || isPaid || count < earned)
-  const parts = facts.slots.map((slot, at): Part => (isThere(slot, at) ? 'PRESENT' : 'DAY_OVER'))
+  const parts = facts.slots.map((slot, at): Part => {
+    const counted = payout.submissions[at]!
+    const [isThere, isCount] = [slot.count === counted, payout.purpose === 'COUNTS']
+    if (slot.isMarked && !isCount) return markedPart(slot, counted, earned)
+    return isThere && (isCount || counted < earned) ? 'PRESENT' : 'DAY_OVER'
+  })
   const { present, leftOut } = restOf(payout, facts, parts)
   const paidBefore = paidIn(payout, facts)
   const about = { eligibleNodes: 0, quota: facts.quota, contractQuota: facts.quota, numberFound: false }
-  return { slots: bitsOf([]), ...about, present, paidBefore, leftOut }
+  return { slots: bitsOf([]), ...about, present, paidBefore, paid: paidBefore.length, leftOut }
 }
 
 const paidIn = ({ slotIds }: Payout, { slots }: PayoutFacts): number[] => slotIds.filter((_, at) => slots[at]!.isPaid)
@@ -160,16 +172,29 @@ export function outcomeOf(payout: Payout, sent: SentCall, facts: PayoutFacts): P
     return reason ? [{ slotId, counted, onChain: slot.count, reason }] : []
   })
   const isToBePaid = (at: number): boolean => submissions[at]! >= Math.max(held, sent.contractQuota)
-  const paidBefore = slotIds.filter((_, at) => isIn(at) && facts.slots[at]!.isPaid && !isToBePaid(at))
-  return { ...sent, numberFound: false, present: 0, paidBefore, leftOut }
+  const paid = slotIds.flatMap((_, at) => (isIn(at) && facts.slots[at]!.isPaid ? [at] : []))
+  const paidBefore = paid.filter((at) => !isToBePaid(at)).map((at) => slotIds[at]!)
+  const { slots, quota, contractQuota } = sent
+  const number = numberThen(sent, facts)
+  return { slots, ...number, quota, contractQuota, present: 0, paidBefore, paid: paid.length, leftOut }
+}
+
+/** The contract's number: somebody else may have fixed one ahead of the call in its block, and the contract passes over that of the call. */
+function numberThen(
+  { eligibleNodes: told }: SentCall,
+  { eligibleNodes }: PayoutFacts,
+): Pick<PayoutAnswer, 'eligibleNodes' | 'numberFound'> {
+  const isOther = told > 0 && eligibleNodes > 0 && told !== eligibleNodes
+  return { eligibleNodes: isOther ? eligibleNodes : told, numberFound: isOther }
 }
 
 function whyOtherwise(
-  { count, isPaid, isAvailable }: SlotFacts,
+  { count, isMarked, isPaid, isAvailable }: SlotFacts,
   counted: number,
   isOwed: boolean,
   { quota }: PayoutFacts,
 ): LeftOutReason | undefined {
+  if (isMarked && !isPaid) return 'MARKED_UNPAID'
   if (count === counted && (isPaid || !isOwed)) return undefined
   if (!isAvailable) return 'UNAVAILABLE'
   if (count > counted) return 'HIGHER_ON_CHAIN'

@@ -13,7 +13,7 @@ const QUOTA_CHANGED = 'QUOTA_CHANGED'
 const NUMBER_CHANGED = 'NUMBER_CHANGED'
 
 /** The part of the answer of a dry run that makes the call, with the quota that it is made for. */
-export type SentCall = Pick<PayoutAnswer, 'slots' | 'eligibleNodes' | 'quota' | 'contractQuota'>
+export type SentCall = Pick<PayoutAnswer, 'slots' | 'eligibleNodes' | 'quota' | 'contractQuota' | 'numberFound'>
 
 export function rewardCall(
   { dataMarket }: Pick<AnchorKey, 'dataMarket'>,
@@ -50,6 +50,7 @@ export function whyClosingNot(
 ): string | undefined {
   const then = sent.contractQuota > 0 ? sent.contractQuota : sent.quota
   if (quota !== then) return QUOTA_CHANGED
+  if (sent.numberFound && eligibleNodes === 0) return NUMBER_CHANGED // its call left the chain: ours would fix a number that is not that of our slots
   return remaining > 0 && eligibleNodes !== sent.eligibleNodes ? NUMBER_CHANGED : undefined
 }
 

@@ -1,15 +1,20 @@
 /** The contract's state for a payout, as of one block. */
+import { isNone } from '../../../schemas/none.ts'
 import type { Payout } from '../../../schemas/types.ts'
 import { dataMarketInterface, nodesInterface } from '../contract/abi.ts'
 import type { Ask } from '../nodes/ask.ts'
 import { cappedQuantity } from '../nodes/rpc-values.ts'
 import { readContract } from './anchor-chain.ts'
+import { rewardsIn } from './day-rewards.ts'
 
 /** Slots of which it is asked at once: some JSON-RPC batches. */
 const SLOTS_AT_ONCE = 100
 
 export interface SlotFacts {
   readonly count: number
+  /** The contract takes nothing of the slot for the day any more (E48), whether it has paid it or not. */
+  readonly isMarked: boolean
+  /** By the contract's event. */
   readonly isPaid: boolean
   /** Minted, and not burned: all others the contract passes over. */
   readonly isAvailable: boolean
@@ -34,6 +39,8 @@ export interface PayoutQuestion {
   readonly protocolState: string
   readonly dataMarket: string
   readonly payout: Payout
+  /** From this block on it is looked who was paid; NONE: that is not known, and who is marked counts as paid. */
+  readonly paidFrom: number
   /** All payouts of its run. */
   readonly run: () => Promise<readonly Payout[]>
 }
@@ -54,7 +61,7 @@ export async function readFacts(ask: Ask, question: PayoutQuestion, block: numbe
     cappedQuantity((await readContract(ask, protocolState, name, [dataMarket, ...args], block))[0], name)
   const market = async (name: string, ...args: readonly unknown[]): Promise<unknown> =>
     (await readContract(ask, dataMarket, name, args, block, dataMarketInterface))[0]
-  const isAvailable = async (slotId: number): Promise<boolean> =>
+  const isNodeAvailable = async (slotId: number): Promise<boolean> =>
     (await readContract(ask, String(registry), 'isNodeAvailable', [slotId], block, nodesInterface))[0] === true
 
   const quota = await state('dailySnapshotQuota')
@@ -63,18 +70,38 @@ export async function readFacts(ask: Ask, question: PayoutQuestion, block: numbe
     await market('slotsRemainingToBeRewardedCount', day),
     'slotsRemainingToBeRewardedCount',
   )
-  const slots = await inTurn(slotIds, async (slotId): Promise<SlotFacts> => {
-    const [count, paid, available] = await Promise.all([
+  const marks = await inTurn(slotIds, async (slotId) => {
+    const [count, marked, isAvailable] = await Promise.all([
       state('slotSubmissionCount', slotId, day),
       eligibleNodes === 0 ? false : market('slotRewardsDistributedStatus', day, slotId),
-      isAvailable(slotId),
+      isNodeAvailable(slotId),
     ])
-    return { count, isPaid: paid === true, isAvailable: available }
+    return { count, isMarked: marked === true, isAvailable }
   })
+  const isPaid = await paidSlots(
+    ask,
+    question,
+    marks.some(({ isMarked }) => isMarked),
+    block,
+  )
+  const slots = marks.map((slot, at): SlotFacts => ({ ...slot, isPaid: slot.isMarked && isPaid(slotIds[at]!) }))
   const isNeeded = purpose === 'CLOSING' && eligibleNodes === 0
   const atQuota = isNeeded ? (await question.run()).slice(payout.part).flatMap((one) => slotsAt(one, quota)) : []
-  const eligible = await inTurn(atQuota, isAvailable)
+  const eligible = await inTurn(atQuota, isNodeAvailable)
   return { quota, eligibleNodes, remaining, slots, eligibleLeft: eligible.filter(Boolean).length }
+}
+
+/** Tells whether a slot that is marked was paid. Events are asked for only where one is. */
+async function paidSlots(
+  ask: Ask,
+  { protocolState, dataMarket, payout, paidFrom }: PayoutQuestion,
+  isAnyMarked: boolean,
+  block: number,
+): Promise<(slotId: number) => boolean> {
+  if (!isAnyMarked || isNone(paidFrom)) return () => true
+  const rewards = await rewardsIn(ask, { protocolState, dataMarket }, { fromBlock: paidFrom, toBlock: block })
+  const paid = new Set(rewards.filter(({ day }) => day === payout.payoutOf).map(({ slotId }) => slotId))
+  return (slotId) => paid.has(slotId)
 }
 
 const slotsAt = ({ slotIds, submissions }: Payout, quota: number): readonly number[] =>

@@ -37,11 +37,11 @@ export function createPayoutSteps({ protocolStateOf, ...settings }: AnchorSettin
       { blockNumber }: Receipt,
       until: AbortSignal,
     ): Promise<Partial<AnchorResult>> {
-      const { slots, eligibleNodes, quota, contractQuota } = intent.payout!
-      const sent = { slots, eligibleNodes, quota, contractQuota }
+      const sent = intent.payout!
       try {
         const payout = await payouts.one(key.dataMarket, intent.batchOffset, until)
-        const question = { ...questionOf(key, intent, payout, until), run: async () => [] } // nobody asks for the number
+        const about = { paidFrom: blockNumber, run: async () => [] } // a slot of the call was paid in its block or never; nobody asks for the number
+        const question = { ...questionOf(key, intent, payout, until), ...about }
         const facts = await rpc.read((ask) => readFacts(ask, question, blockNumber))
         return { payout: outcomeOf(payout, sent, facts) }
       } catch (error) {

@@ -28,6 +28,7 @@ const PROTOCOL_STATE_ABI = [
   'function dayCounter(address dataMarket) view returns (uint256)',
   'function epochsInADay(address dataMarket) view returns (uint256)',
   'function dailySnapshotQuota(address dataMarket) view returns (uint256)',
+  'function rewardPoolSize(address dataMarket) view returns (uint256)',
   'function DAY_SIZE(address dataMarket) view returns (uint256)',
   'function EPOCH_SIZE(address dataMarket) view returns (uint8)',
   'function SOURCE_CHAIN_BLOCK_TIME(address dataMarket) view returns (uint256)',

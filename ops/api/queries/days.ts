@@ -219,7 +219,9 @@ export async function paymentsOfDay(
 
 function paymentItem(id: string, payment: Payment, changedAt: number): PaymentItem {
   const [, dataMarket, day] = partsOf(id)
-  const { payoutOffset: _, purpose, nonce, leftOut, paidBefore, blockHash: __, paymentState: state, ...rest } = payment
+  const { payoutOffset: _, purpose, nonce, leftOut, paidBefore, paid, paymentState: state, ...rest } = payment
   const of = { dataMarket: dataMarket!, day: Number(day), ...nameOf(id), purpose, state }
-  return { ...of, ...rest, nonce: orNull(nonce), leftOut: [...leftOut], paidBefore: [...paidBefore], changedAt }
+  const { blockHash: __, ...more } = rest
+  const slots = { leftOut: [...leftOut], paidBefore: [...paidBefore], paid: orNull(paid) }
+  return { ...of, ...more, ...slots, nonce: orNull(nonce), changedAt }
 }

@@ -5,7 +5,7 @@ import { keyOf, number } from './keys.ts'
 import type { Origin } from './origin.ts'
 
 /** Raised with every change of what rows mean: an older view is built anew. */
-export const LAYOUT = '14'
+export const LAYOUT = '15'
 
 /** A letter each, the first part of a key. */
 export const TABLE = {

@@ -35,8 +35,8 @@ export interface ChainReader {
   snapshotCid(dataMarket: string, projectId: string, epochId: number): Promise<string>
   /** Whether endBatchSubmissions was called for the epoch. */
   completed(dataMarket: string, epochId: number): Promise<boolean>
-  /** The contract's state of a day and of some slots in it. */
-  day(dataMarket: string, day: number, slotIds: readonly number[]): Promise<DayFacts>
+  /** The contract's state of a day and of some slots in it. @param firstBlock from which on payments are looked for; null: not known */
+  day(dataMarket: string, day: number, slotIds: readonly number[], firstBlock: number | null): Promise<DayFacts>
   /** Day counter and quota of a market as of a block; undefined when the node has no state of it any more, or the contract counts no days. */
   dayAt(
     dataMarket: string,
@@ -115,13 +115,13 @@ export async function openChainReader({ url, chainId, protocolState }: ChainOpti
 function dayReads(rpc: Rpc, state: string): Pick<ChainReader, 'day' | 'dayAt'> {
   const days = dayContractBy(rpc, state)
   return {
-    day: async (dataMarket, day, slotIds) => {
-      const { eligibleNodes, slots } = await days.day({ dataMarket, day }, slotIds)
+    day: async (dataMarket, day, slotIds, firstBlock) => {
+      const { eligibleNodes, share, slots } = await days.day({ dataMarket, day, firstBlock }, slotIds)
       const name = 'slotsRemainingToBeRewardedCount'
       const [remaining] = await rpc.read((ask) =>
         readContract(ask, dataMarket, name, [day], 'latest', dataMarketInterface),
       )
-      return { eligibleNodes, remaining: cappedQuantity(remaining, name), slots }
+      return { eligibleNodes, remaining: cappedQuantity(remaining, name), share, slots }
     },
     dayAt: (dataMarket, blockNumber) =>
       rpc

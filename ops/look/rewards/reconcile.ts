@@ -6,8 +6,9 @@ import type { DayOnChain, SlotOnChain } from '../../reading/day-on-chain.ts'
  * - `LOWER_ON_CHAIN`, `HIGHER_ON_CHAIN`: another count than the ledger's.
  * - `NOT_PAID`: it has the quota, the day is closed, and the contract has not paid it.
  * - `PAID_BELOW_QUOTA`: the contract has paid it.
+ * - `MARKED_UNPAID`: the contract has marked it, and credited it nothing: it takes nothing more of it for the day.
  */
-export type DriftKind = 'LOWER_ON_CHAIN' | 'HIGHER_ON_CHAIN' | 'NOT_PAID' | 'PAID_BELOW_QUOTA'
+export type DriftKind = 'LOWER_ON_CHAIN' | 'HIGHER_ON_CHAIN' | 'NOT_PAID' | 'PAID_BELOW_QUOTA' | 'MARKED_UNPAID'
 
 export interface SlotDrift {
   readonly slotId: number
@@ -28,6 +29,14 @@ export interface DayReport {
   readonly eligibleNodes: { readonly told: number; readonly onChain: number }
   /** Slots that the contract has paid. */
   readonly paid: number
+  /** Slots that it has marked and paid nothing, whatever the ledger has of them. */
+  readonly markedUnpaid: {
+    readonly slots: number
+    /** Ascending, at most FIRST_SHOWN. */
+    readonly first: readonly number[]
+    /** Loss of all of them, by the pool of now; decimal, in the smallest unit of the coin. */
+    readonly amount: string
+  }
   /** Somebody else has fixed the number. */
   readonly numberFound: boolean
   /** Slots that differ since the contract is not told yet, since the ledger does not have the whole day, or since they are burned. */
@@ -37,6 +46,8 @@ export interface DayReport {
   /** The day is closed on the contract with another number than what was sent; or by somebody else, with another one than of the slots paid. */
   readonly otherNumber: boolean
 }
+
+const FIRST_SHOWN = 10
 
 const NOTHING = { counted: 0, standing: 'COUNTED' as const, leftOut: null }
 
@@ -52,10 +63,12 @@ export function compareDay(
 ): DayReport {
   const rows = new Map(slots.map((slot) => [slot.slotId, slot]))
   const drift: SlotDrift[] = []
+  const marked: number[] = []
   let [explained, paid, unpaid] = [0, 0, 0]
   for (const [i, slotId] of asked.entries()) {
     const there = onChain.slots[i]!
     if (there.paid) paid++
+    else if (there.marked) marked.push(slotId)
     else if (isOwed(status, rows.get(slotId))) unpaid++
     const kind = kindOf(status, rows.get(slotId) ?? NOTHING, there)
     if (kind === 'explained') explained++
@@ -72,6 +85,11 @@ export function compareDay(
     slots: asked.length,
     eligibleNodes: { told, onChain: onChain.eligibleNodes },
     paid,
+    markedUnpaid: {
+      slots: marked.length,
+      first: marked.slice(0, FIRST_SHOWN),
+      amount: `${onChain.share * BigInt(marked.length)}`,
+    },
     numberFound: closing?.numberFound ?? false,
     explained,
     drift,
@@ -79,15 +97,15 @@ export function compareDay(
       status,
       told,
       onChain.eligibleNodes,
-      asked.length < slots.length ? undefined : { paid, unpaid },
+      asked.length < slots.length ? undefined : { paid: paid + marked.length, unpaid },
     ),
   }
 }
 
 /**
  * While the day is being closed the number may be there before its receipt is. Where no call of ours fixed one, that of another
- * sequencer is right when as many slots are paid, or could be: a slot may have been burned since.
- * @param slots undefined: not all were asked about
+ * sequencer is right when as many slots are paid or marked, or could be: a slot may have been burned since.
+ * @param slots undefined: not all were asked about; paid are those that are marked, too
  */
 function isOtherNumber(
   { standing, closing }: DayStatus,
@@ -107,10 +125,11 @@ const isOwed = ({ closing, quota }: DayStatus, row: Pick<SlotDayStatus, 'counted
 function kindOf(
   { standing, whole, quota, closing }: DayStatus,
   row: Pick<SlotDayStatus, 'counted' | 'standing' | 'leftOut'>,
-  { count, paid }: SlotOnChain,
+  { count, marked, paid }: SlotOnChain,
 ): DriftKind | 'explained' | undefined {
   const isToCome = standing === 'COUNTING' || standing === 'CLOSING' || standing === 'COUNTED'
   if (!whole) return count === row.counted ? undefined : 'explained'
+  if (marked && !paid) return 'MARKED_UNPAID'
   if (count > row.counted) return 'HIGHER_ON_CHAIN'
   const isBurned = row.leftOut?.reason === 'UNAVAILABLE' && !paid // no alert tells it, and the contract passes it over for good
   if (count < row.counted) return isToCome || isBurned ? 'explained' : 'LOWER_ON_CHAIN'

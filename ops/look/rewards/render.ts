@@ -87,6 +87,14 @@ function numberLines({ otherNumber, numberFound, paid, eligibleNodes: { onChain,
   return [`  eligible nodes: the contract has ${onChain}, and was told ${told}`]
 }
 
+function markedLines({ markedUnpaid: { slots, first, amount } }: DayReport): Lines {
+  if (slots === 0) return []
+  const more = slots > first.length ? ', …' : ''
+  return [
+    `  MARKED_UNPAID: ${slots} slots (${first.join(', ')}${more}) are marked as paid, and get nothing of ${amount}: somebody has told them without a number of eligible nodes`,
+  ]
+}
+
 function reportLines(report: DayReport): Lines {
   const { day, dataMarket, standing, block, slots, eligibleNodes, paid, explained, drift } = report
   const more = drift.length - DRIFT_SHOWN
@@ -96,6 +104,7 @@ function reportLines(report: DayReport): Lines {
       ? [`  ${explained} slots are not told yet or are burned, or the ledger lacks a part of the day`]
       : []),
     ...numberLines(report),
+    ...markedLines(report),
     ...drift
       .slice(0, DRIFT_SHOWN)
       .map(

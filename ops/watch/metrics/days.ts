@@ -45,6 +45,7 @@ const UNPAID: Readonly<Record<(typeof UNPAID_CAUSES)[number], (day: DayStatus) =
     const { NONE_REMAINING = 0, QUOTA_LOWERED = 0, QUOTA_RAISED = 0 } = closing?.leftOut ?? {}
     return NONE_REMAINING + QUOTA_LOWERED + QUOTA_RAISED
   },
+  marked: ({ closing }) => closing?.leftOut.MARKED_UNPAID ?? 0,
   late: (day) => (day.late > 0 && isOver(day) ? withoutCall(day) : 0),
 }
 

@@ -1,5 +1,6 @@
 /** Days of a market as the product's ledger writes them, and payments as the payer does, in the log of a fixture. */
 import { createCodec } from '../../../schemas/codec.ts'
+import { NONE } from '../../../schemas/none.ts'
 import { memoryRegistry } from '../../../schemas/registry.ts'
 import type { EpochTick, Payment, Payout } from '../../../schemas/types.ts'
 import { createStreamsBuilder } from '../../../streams/create-builder.ts'
@@ -118,6 +119,7 @@ export function createDays({ log, topics, put }: Fixture, dataMarket = MARKET, w
       const counts = {
         present: 0,
         paidBefore: [],
+        paid: NONE,
         leftOut: [],
         eligibleNodes: 0,
         numberFound: false,

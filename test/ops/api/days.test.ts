@@ -62,7 +62,7 @@ describe('a day', () => {
       standing: 'COUNTING',
       whole: true,
       epochs: 2,
-      slots: 2,
+      slots: 3,
       eligibleSlots: 1,
       accepted: 9,
       counted: 7,

@@ -148,6 +148,7 @@ export const ANSWER: PayoutAnswer = {
   numberFound: false,
   present: 0,
   paidBefore: [],
+  paid: 0,
   leftOut: [LEFT_OUT],
 }
 export const READY_TO_PAY = { ...READY, payout: ANSWER }
@@ -192,6 +193,7 @@ export const payoutOf = (epochId: number, number: number, given: Partial<Payout>
   slotIds: [1, 2, 3],
   submissions: [10, 10, 10],
   closeBlock: 100,
+  firstBlock: 10,
   quota: 9,
   ...given,
 })

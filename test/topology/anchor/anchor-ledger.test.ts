@@ -276,6 +276,7 @@ const NOTHING_SENT = {
   quota: 9,
   contractQuota: 9,
   numberFound: false,
+  paid: 0,
   present: 0,
   paidBefore: [],
   leftOut: [],

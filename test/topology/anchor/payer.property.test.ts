@@ -16,6 +16,7 @@ const ANSWER = {
   quota: 9,
   contractQuota: 9,
   numberFound: false,
+  paid: 0,
   present: 0,
   paidBefore: [],
   leftOut: [],

@@ -189,6 +189,23 @@ describe('transitions', () => {
     expect(stage.payment(key)).toMatchObject({ leftOut: [LEFT_OUT], paidBefore: [] })
   })
 
+  it('behavior: how many are paid is told when the look at the final call says so, and with what number', () => {
+    const { stage, key } = payoutIn('MINED')
+    expect(stage.payment(key)).toMatchObject({ eligibleNodes: 2, numberFound: false, paid: -1 })
+    const outcome = { ...ANSWER, leftOut: [], paid: 1, eligibleNodes: 8, numberFound: true }
+    stage.answer(key, 'FINAL', { ...BLOCK, payout: outcome })
+    expect(stage.payment(key)).toMatchObject({ eligibleNodes: 8, numberFound: true, paid: 1 })
+    stage.answer(key, 'REORGED')
+    expect(stage.payment(key)).toMatchObject({ paymentState: 'SENT', paid: -1 })
+    expect(stage.intent(key)!.payout).toMatchObject({ numberFound: true })
+  })
+
+  it('behavior: nor is it told when the state of its block was gone', () => {
+    const { stage, key } = payoutIn('MINED')
+    stage.answer(key, 'FINAL', BLOCK)
+    expect(stage.payment(key)).toMatchObject({ eligibleNodes: 2, paid: -1 })
+  })
+
   it('behavior: a stale result changes nothing', () => {
     const { stage, key } = payoutIn('SENDING')
     const before = stage.intents.length

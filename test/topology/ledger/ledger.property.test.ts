@@ -95,7 +95,7 @@ test('behavior: the payouts of a run have every slot once, ascending, each with 
   })
   fc.assert(
     fc.property(rows, fc.integer({ min: 300_000, max: 3_000_000 }), (counts, payoutGasMax) => {
-      const run = { day: 1, epochId: 9, closeBlock: 1, quota: 0, purpose: 'CLOSING', number: 4 } as const
+      const run = { day: 1, epochId: 9, closeBlock: 1, firstBlock: 1, quota: 0, purpose: 'CLOSING', number: 4 } as const
       const slots = counts.map(
         ([slotId, counted]) => [slotId, { counted, accepted: 9, lastEpoch: 1, inPayout: 0 }] as const,
       )

@@ -29,6 +29,7 @@ describe('counting', () => {
       eligibleSlots: 1,
       lastEpoch: 2,
       closeBlock: 16,
+      firstBlock: 11,
       payouts: 0,
       paidUpTo: 0,
     })
@@ -51,6 +52,16 @@ describe('counting', () => {
       { counted: 1, ended: true },
       { counted: 1, ended: false },
     ])
+  })
+
+  test('behavior: the first block of a day is the lowest release, whichever closes first', () => {
+    const days = createDays()
+    const closeFirst = days.open(1, { day: 1, votes: all(1) })
+    const closeSecond = days.open(2, { day: 1, votes: all(1) })
+    closeSecond()
+    expect(days.day(1)!.firstBlock).toBe(13)
+    closeFirst()
+    expect(days.day(1)!.firstBlock).toBe(11)
   })
 
   test('behavior: an epoch without a day is in none, and the day behind it is not whole', () => {
@@ -138,6 +149,7 @@ describe('the end of a day', () => {
         slotIds: [1, 3],
         submissions: [2, 1],
         closeBlock: 19,
+        firstBlock: 11,
         quota: 2,
       },
     ])

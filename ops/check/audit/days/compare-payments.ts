@@ -167,23 +167,32 @@ function compareHistory(
   } else if (
     paymentState === 'FINAL' &&
     sent?.call !== undefined &&
-    !answers.some((one) => sent.call === callOf(found, one))
+    !answers.some((one) => isCallOf(sent.call, found, one, history!))
   )
     findings.add('mismatches', where, `its transaction is another call than payout and answer make: ${sent.call}`)
 }
 
 /** The row repeats an answer; what was lost after it stands there as well. */
-function isAnswerOf(row: Payment, answer: PayoutAnswer, { lost, paidAfterAll }: PaymentHistory): boolean {
+function isAnswerOf(row: Payment, answer: PayoutAnswer, history: PaymentHistory): boolean {
+  const { lost, paidAfterAll, numbersFound } = history
+  const isOtherNumber = row.numberFound && numbersFound.has(row.eligibleNodes)
   if (row.sent !== places(answer.slots).length || row.present !== answer.present) return false
-  if (row.eligibleNodes !== answer.eligibleNodes || `${row.paidBefore}` !== `${answer.paidBefore}`) return false
+  if (`${row.paidBefore}` !== `${answer.paidBefore}` || !isPaidBy(row, answer, history)) return false
+  if (!isOtherNumber && row.eligibleNodes !== answer.eligibleNodes) return false
   if (row.eligibleNodes > 0 && row.quota !== answer.quota) return false
-  if (row.numberFound !== answer.numberFound) return false
+  if (!isOtherNumber && row.numberFound !== answer.numberFound) return false
   const texts = new Set([answer.leftOut, ...lost].flatMap((slots) => slots.map(textOf)))
   const shown = row.leftOut.map(textOf)
   return (
     shown.every((text) => texts.has(text)) &&
     answer.leftOut.every((slot) => shown.includes(textOf(slot)) || paidAfterAll.has(slot.slotId))
   )
+}
+
+/** A call may be final twice, when the chain goes back behind it. */
+function isPaidBy({ paid, sent, paidBefore }: Payment, answer: PayoutAnswer, history: PaymentHistory): boolean {
+  if (isNone(paid)) return true
+  return sent === 0 ? paid === answer.paid : history.paid.has(paid - paidBefore.length)
 }
 
 const textOf = ({ slotId, counted, onChain, reason }: Payment['leftOut'][number]): string =>
@@ -196,6 +205,15 @@ function places(bits: Uint8Array): number[] {
     for (let bit = 0; bit < 8; bit++) if (Math.floor(byte / 2 ** bit) % 2 === 1) found.push(8 * at + bit)
   return found
 }
+
+/** One that was signed anew behind a reorganisation carries the number that was found. */
+const isCallOf = (
+  call: string | undefined,
+  found: FoundPayout,
+  answer: PayoutAnswer,
+  { numbersFound }: PaymentHistory,
+): boolean =>
+  [answer.eligibleNodes, ...numbersFound].some((eligibleNodes) => call === callOf(found, { ...answer, eligibleNodes }))
 
 function callOf({ dataMarket, payout }: FoundPayout, { slots, eligibleNodes }: PayoutAnswer): string {
   const inCall = places(slots)

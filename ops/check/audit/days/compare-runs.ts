@@ -1,4 +1,5 @@
 /** The payouts of a CLOSE against those that should be there. */
+import { isNone } from '../../../../schemas/none.ts'
 import type { EpochTick } from '../../../../schemas/types.ts'
 import type { Findings } from '../report.ts'
 import { type FoundPayout, placeOf } from './payout-index.ts'
@@ -43,13 +44,14 @@ export function compareRuns({ expected, found, tick, isDue, mayBeCut, isPartial,
 function compareCall(
   found: FoundPayout,
   call: Call,
-  { closeBlock, quota, calls }: ExpectedRun,
+  { closeBlock, quota, firstBlock, calls }: ExpectedRun,
   findings: Findings,
 ): void {
   const where = placeOf(found)
   const { payout } = found
   findings.same(where, 'closing block', closeBlock, payout.closeBlock)
   if (payout.quota !== 0) findings.same(where, 'quota', quota, payout.quota) // 0: by an older ledger
+  if (!isNone(payout.firstBlock)) findings.same(where, 'first block', firstBlock, payout.firstBlock) // NONE: by an older ledger
   findings.same(where, 'parts', calls.length, payout.parts)
   findings.same(where, 'slots', call.length, payout.slotIds.length)
   const at = call.findIndex(([slotId, counted], i) => payout.slotIds[i] !== slotId || payout.submissions[i] !== counted)

@@ -106,7 +106,7 @@ export class MarketDays {
     if (rewards !== 'on' || !day.whole || !isTime) return undefined
     const purpose: PayoutPurpose = isEnding ? 'CLOSING' : 'COUNTS'
     const calls = cutIntoCalls(day.untold(isEnding), purpose, this.rules)
-    return { day: day.day, purpose, closeBlock: blockNumber, quota: day.quota, calls }
+    return { day: day.day, purpose, closeBlock: blockNumber, quota: day.quota, firstBlock: day.firstBlock, calls }
   }
 
   /** Forgets the days whose last epoch is the oldest. */

@@ -53,6 +53,10 @@ export interface PaymentHistory {
   readonly lost: PayoutAnswer['leftOut'][]
   /** Slots that such a call was not to pay, and has. */
   readonly paidAfterAll: Set<number>
+  /** Numbers of eligible nodes that were fixed ahead of such a call, and are others than it carries. */
+  readonly numbersFound: Set<number>
+  /** How many slots such calls have paid. */
+  readonly paid: Set<number>
   readonly attempts: Set<number>
   /** Number of times that the call's block left the chain. */
   reorgs: number
@@ -92,6 +96,8 @@ const blank = (): PaymentHistory => ({
   answers: [],
   lost: [],
   paidAfterAll: new Set(),
+  numbersFound: new Set(),
+  paid: new Set(),
   attempts: new Set(),
   reorgs: 0,
 })
@@ -106,6 +112,8 @@ function note(history: PaymentHistory, result: AnchorResult): void {
   if (payout && outcome === 'FINAL') {
     history.lost.push(payout.leftOut)
     for (const slotId of payout.paidBefore) history.paidAfterAll.add(slotId)
+    if (payout.numberFound) history.numbersFound.add(payout.eligibleNodes)
+    history.paid.add(payout.paid)
   }
   if (payout && outcome !== 'FINAL') history.answers.push(payout)
   if (outcome === 'REORGED') history.reorgs++

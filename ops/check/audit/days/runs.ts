@@ -9,6 +9,8 @@ export interface ExpectedRun {
   readonly closeBlock: number
   /** The day’s, as of the CLOSE. */
   readonly quota: number
+  /** Lowest release block of the day's epochs, as of the CLOSE. */
+  readonly firstBlock: number
   readonly calls: readonly Call[]
 }
 

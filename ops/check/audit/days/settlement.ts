@@ -1,4 +1,5 @@
 /** Compares the payments of a run with each other, and with a node, with the contract. */
+import { orNull } from '../../../../schemas/none.ts'
 import type { Payment } from '../../../../schemas/types.ts'
 import type { Findings } from '../report.ts'
 import { type FoundPayout, runName } from './payout-index.ts'
@@ -8,12 +9,25 @@ export interface DayFacts {
   /** 0: nobody has closed it. */
   readonly eligibleNodes: number
   readonly remaining: number
+  /** For each slot that is paid, by the pool of now. */
+  readonly share: bigint
   /** In the order asked for. */
-  readonly slots: readonly { readonly count: number; readonly paid: boolean }[]
+  readonly slots: readonly {
+    readonly count: number
+    /** The contract takes nothing more of it. */
+    readonly marked: boolean
+    /** By the contract's events. */
+    readonly paid: boolean
+  }[]
 }
 
-/** Asks one node, as of its newest block. */
-export type ReadDay = (dataMarket: string, day: number, slotIds: readonly number[]) => Promise<DayFacts>
+/** Asks one node, as of its newest block. @param firstBlock of the day; null: not known, and who is marked counts as paid */
+export type ReadDay = (
+  dataMarket: string,
+  day: number,
+  slotIds: readonly number[],
+  firstBlock: number | null,
+) => Promise<DayFacts>
 
 interface Part {
   readonly payout: FoundPayout['payout']
@@ -111,16 +125,19 @@ export class Settlement {
     this.onChain++
     const where = `${dayOf(run)} on the chain`
     const slotIds = parts.flatMap(({ payout }) => payout.slotIds)
-    const there = await this.readDay(dataMarket, day, slotIds)
+    const there = await this.readDay(dataMarket, day, slotIds, firstBlockOf(run))
     const paying = parts.find(({ row }) => isPaying(row))?.row
     if (paying) this.findings.same(where, 'eligible nodes', paying.eligibleNodes, there.eligibleNodes)
-    let [at, paid] = [0, 0]
+    let [at, taken] = [0, 0]
+    const inVain: number[] = []
     for (const [part, { payout, row }] of parts.entries()) {
       const left = new Map(row!.leftOut.map((slot) => [slot.slotId, slot]))
       for (const [i, slotId] of payout.slotIds.entries()) {
         const [counted, slot] = [payout.submissions[i]!, there.slots[at++]!]
-        if (slot.paid) paid++
+        if (slot.marked) taken++
         const place = `${where}, slot ${slotId}`
+        if (slot.marked && !slot.paid) inVain.push(slotId)
+        if (row!.paidBefore.includes(slotId)) this.findings.same(place, 'paid', true, slot.paid)
         if (left.has(slotId)) continue // the row says what is there, and why
         this.findings.same(place, 'counted', counted, slot.count)
         // A quota that was lowered behind a call pays nobody who was in it.
@@ -128,7 +145,8 @@ export class Settlement {
         if (isPaidByQuota) this.findings.same(place, 'paid', counted >= paying.quota, slot.paid)
       }
     }
-    if (paying) this.findings.same(where, 'slots that remain to be paid', there.eligibleNodes - paid, there.remaining)
+    if (paying) this.findings.same(where, 'slots that remain to be paid', there.eligibleNodes - taken, there.remaining)
+    if (inVain.length > 0) this.findings.note(where, inVainText(inVain, there))
   }
 
   /** Compares counts of a day that is not closed: later calls may have told more. */
@@ -140,6 +158,7 @@ export class Settlement {
       dataMarket,
       day,
       parts.flatMap(({ payout }) => payout.slotIds),
+      firstBlockOf(run),
     )
     let at = 0
     for (const { payout, row } of parts) {
@@ -152,6 +171,13 @@ export class Settlement {
     }
   }
 }
+
+const firstBlockOf = ({ parts }: Run): number | null => orNull(parts[0]!.payout.firstBlock)
+
+const SLOTS_SHOWN = 10
+
+const inVainText = (slotIds: readonly number[], { share }: DayFacts): string =>
+  `${slotIds.length} slots are marked as paid, and get nothing of ${share * BigInt(slotIds.length)}: somebody has told them without a number of eligible nodes (${slotIds.slice(0, SLOTS_SHOWN).join(', ')}${slotIds.length > SLOTS_SHOWN ? ', …' : ''})`
 
 const dayOf = ({ dataMarket, day }: Run): string => `day ${day} of ${dataMarket}`
 

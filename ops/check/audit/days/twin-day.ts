@@ -1,4 +1,5 @@
 /** One day of a market, recomputed, and held against what the ledger keeps of it. */
+import { isNone } from '../../../../schemas/none.ts'
 import type { Day, EpochTick, SlotDay } from '../../../../schemas/types.ts'
 import type { Findings } from '../report.ts'
 import type { Contribution } from './contribution.ts'
@@ -41,6 +42,8 @@ export class TwinDay implements Standing {
   /** Some of its epochs cannot be recomputed: what they add is unknown. */
   isPartial = false
   quota = 0
+  /** Lowest release block; 0 when an epoch does not say it. */
+  firstBlock = 0
   private newestEpoch = 0
   private closeBlock = 0
   private readonly where: string
@@ -55,7 +58,7 @@ export class TwinDay implements Standing {
   }
 
   count(
-    { epochId, skippedFrom, refusedFrom, dailyQuota, blockNumber }: EpochTick,
+    { epochId, skippedFrom, refusedFrom, dailyQuota, blockNumber, releaseBlock }: EpochTick,
     votes: Contribution | undefined,
   ): void {
     const without = [refusedFrom, skippedFrom].find((first) => first > 0)
@@ -64,6 +67,7 @@ export class TwinDay implements Standing {
       this.newestEpoch = epochId
       this.quota = dailyQuota
     }
+    this.firstBlock = this.closed === 0 ? releaseBlock : Math.min(this.firstBlock, releaseBlock)
     this.closed++
     if (this.ended) this.late++
     this.lastEpoch = epochId
@@ -187,6 +191,7 @@ export class TwinDay implements Standing {
     same('slots at the quota', all.filter(({ counted }) => counted >= quota).length, row.eligibleSlots)
     same('last epoch', this.lastEpoch, row.lastEpoch)
     same('closing block', this.closeBlock, row.closeBlock)
+    if (!isNone(row.firstBlock)) same('first block', this.firstBlock, row.firstBlock) // NONE: of an older ledger
     same('payouts', this.payouts, row.payouts)
     same('epochs told', this.paidUpTo, row.paidUpTo)
   }

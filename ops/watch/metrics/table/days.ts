@@ -6,9 +6,9 @@ const roles = ['api'] as const satisfies readonly Role[]
 
 /**
  * Why slots are not paid by calls of ours: the ledger lacks a part of the day, a call can never be sent, or it was sent without them
- * for another reason than that they are burned; or they have reached the quota by epochs that came when the closing was written.
+ * for another reason than that they are burned; somebody else has marked them as paid, and they get nothing; or they have reached the quota by epochs that came when the closing was written.
  */
-export const UNPAID_CAUSES = ['not_whole', 'unsent', 'left_out', 'late'] as const
+export const UNPAID_CAUSES = ['not_whole', 'unsent', 'left_out', 'marked', 'late'] as const
 
 /** By why a call left slots out; `OTHER_NUMBER`: somebody else has fixed a number of eligible nodes that is larger than all slots to be paid. */
 export const DRIFT_REASONS = [...LEFT_OUT_REASONS, 'OTHER_NUMBER'] as const
@@ -79,7 +79,7 @@ export const DAYS = {
   dayUnpaid: {
     type: 'gauge',
     name: 'seq_day_unpaid_slots',
-    help: `Slots that are not paid by calls of ours, in the newest ${DAYS_LOOKED_AT} days. Only where the rule \`rewards\` is \`on\`. \`not_whole\`: the ledger lacks a part of the day. \`unsent\`: a call can never be sent. \`left_out\`: it was sent without them. \`late\`: they have reached the quota by epochs that closed after the day.`,
+    help: `Slots that are not paid by calls of ours, in the newest ${DAYS_LOOKED_AT} days. Only where the rule \`rewards\` is \`on\`. \`not_whole\`: the ledger lacks a part of the day. \`unsent\`: a call can never be sent. \`left_out\`: it was sent without them. \`marked\`: somebody else has marked them as paid, and they get nothing. \`late\`: they have reached the quota by epochs that closed after the day.`,
     unit: 'slots',
     roles,
     labels: { market: MARKET, cause: UNPAID_CAUSES },

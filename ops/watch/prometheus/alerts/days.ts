@@ -29,7 +29,7 @@ export const dayAlerts: Alerts = () => [
     for: 10 * MINUTE,
     summary: 'Slots of {{ $labels.market }} are not paid by this sequencer ({{ $labels.cause }})',
     description:
-      '{{ $value | humanize }} slots. not_whole: the ledger lacks a part of a day, usual for the day in which a log or the rule begins. left_out: the contract’s quota or number of eligible nodes does not let them be paid. late: they have reached the quota by epochs that closed after the day. `sequencer rewards --reconcile` names them.',
+      '{{ $value | humanize }} slots. not_whole: the ledger lacks a part of a day, usual for the day in which a log or the rule begins. left_out: the contract’s quota or number of eligible nodes does not let them be paid. marked: another sequencer has marked them as paid, and they get nothing, today and on every day that it goes on so. late: they have reached the quota by epochs that closed after the day. `sequencer rewards --reconcile` names them.',
   },
   {
     name: 'DayDrifts',

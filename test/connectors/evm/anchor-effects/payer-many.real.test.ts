@@ -22,7 +22,7 @@ it(`behavior: a day of ${SLOTS} slots is closed, each paid once, no call above t
     { accepted: 12, counted: i % 10 === 0 ? 3 : 12, lastEpoch: 20, inPayout: 0 },
   ])
   const run = payoutsOf(
-    { day: 1, epochId: 20, closeBlock: 1, quota: 0, purpose: 'CLOSING', number: 0 },
+    { day: 1, epochId: 20, closeBlock: 1, firstBlock: 1, quota: 0, purpose: 'CLOSING', number: 0 },
     rows,
     MARKET_DEFAULTS,
   )

@@ -3,7 +3,9 @@ import { describe, expect, it } from 'vitest'
 import type { AnchorPorts } from '../../../../connectors/evm/anchor-effects/anchor-options.ts'
 import { EvmError } from '../../../../connectors/evm/errors.ts'
 import { connectHttp } from '../../../../connectors/evm/nodes/http-endpoint.ts'
+import { createDayContract } from '../../../../ops/reading/day-on-chain.ts'
 import { devAccount } from '../../../../ops/world/chain/dev-accounts.ts'
+import { DEV_CHAIN_ID } from '../../../../ops/world/chain/devchain.ts'
 import type { Payment, Payout } from '../../../../schemas/types.ts'
 import type { AnchorRules } from '../../../../topology/anchor-rules.ts'
 import { type AnchorWorld, anchorWorlds, RIVAL } from './anchor-world.ts'
@@ -38,6 +40,7 @@ function closing(counts: readonly number[], perPayout = counts.length, more: Par
       part,
       parts,
       closeBlock: 1,
+      firstBlock: 1,
       quota: QUOTA,
     },
     slotIds: ids.slice(part * perPayout, (part + 1) * perPayout),
@@ -85,8 +88,8 @@ async function mineFirstOf(w: AnchorWorld, submissions: readonly number[]): Prom
 }
 
 /** Waits until the payout is sent, and lets something else be mined before it. */
-async function mineAfter(w: AnchorWorld, something: () => Promise<void>, number = 0): Promise<void> {
-  await w.untilPayment(20, number, isSent, { mining: false })
+async function mineAfter(w: AnchorWorld, something: () => Promise<void>, number = 0, epochId = 20): Promise<void> {
+  await w.untilPayment(epochId, number, isSent, { mining: false })
   const raw = (await w.intents()).at(-1)!.value.rawTransactions[0]!
   await w.until('broadcast', async () => (await w.poolSize()) > 0)
   await w.send('anvil_dropAllTransactions')
@@ -185,12 +188,12 @@ describe('the payer', () => {
     await w.untilPayment(10, 0, isSent, { mining: false })
     await first.close()
     await w.send('anvil_dropAllTransactions')
-    await rewardAs(w, [1], [10], 2)
+    await rewardAs(w, [1, 3], [9, 10], 2)
     keep(await w.connect())
     const row = await w.untilPayment(10, 0, isFinal)
-    expect(row.leftOut).toEqual([{ slotId: 2, counted: 11, onChain: 0, reason: 'DAY_CLOSED' }])
+    expect(row.leftOut).toEqual([{ slotId: 2, counted: 8, onChain: 0, reason: 'DAY_CLOSED' }])
     expect(row).toMatchObject({ sent: 0, present: 1 })
-    expect(await paidIn(w, 2)).toEqual([1]) // slot 2 would be marked as paid, with nothing to claim
+    expect(await paidIn(w, 3)).toEqual([3])
   })
 
   it('behavior: a call that must not be made any more when it gets its nonce is not even signed', async () => {

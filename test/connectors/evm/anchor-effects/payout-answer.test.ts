@@ -15,12 +15,17 @@ const QUOTA = 10
 
 /** Slots from 1 on, with these counts. */
 const payoutOf = (submissions: readonly number[], purpose: Payout['purpose'] = 'CLOSING'): Payout => ({
-  ...{ payoutOf: 3, epochId: 60, number: 0, purpose, part: 0, parts: 1, closeBlock: 9, quota: QUOTA },
+  ...{ payoutOf: 3, epochId: 60, number: 0, purpose, part: 0, parts: 1, closeBlock: 9, firstBlock: 1, quota: QUOTA },
   slotIds: submissions.map((_, i) => i + 1),
   submissions: [...submissions],
 })
 
-const slot = (count = 0, isPaid = false, isAvailable = true): SlotFacts => ({ count, isPaid, isAvailable })
+const slot = (count = 0, isPaid = false, isAvailable = true): SlotFacts => ({
+  ...{ count, isPaid, isAvailable },
+  isMarked: isPaid,
+})
+/** Somebody has told it without a number, once there was one. */
+const inVain = (count: number): SlotFacts => ({ ...slot(count), isMarked: true })
 
 const factsOf = (slots: readonly SlotFacts[], more: Partial<PayoutFacts> = {}): PayoutFacts => ({
   ...{ quota: QUOTA, eligibleNodes: 0, remaining: 0, eligibleLeft: 0 },
@@ -90,6 +95,18 @@ describe('a closing', () => {
     const answer = answerOf(payout, factsOf(slots, { eligibleNodes: 5, remaining: 3 }), 0)
     expect([inCall(answer, payout), answer.eligibleNodes]).toEqual([[], 0])
     expect(answer.leftOut).toEqual([{ slotId: 2, counted: 11, onChain: 10, reason: 'PAID_OTHERWISE' }])
+  })
+
+  it('behavior: a slot that somebody has marked, and that got nothing, is told as that, and never as paid', () => {
+    const payout = payoutOf([10, 11, 12, 4, 5])
+    const slots = [inVain(10), inVain(12), slot(12, true), inVain(4), inVain(12)]
+    const answer = answerOf(payout, factsOf(slots, { eligibleNodes: 9, remaining: 4 }), 0)
+    expect([inCall(answer, payout), answer.present, answer.paidBefore, answer.paid]).toEqual([[], 2, [3], 1])
+    expect(reasons(answer)).toEqual([
+      [1, 'MARKED_UNPAID'],
+      [2, 'MARKED_UNPAID'],
+      [5, 'MARKED_UNPAID'],
+    ])
   })
 
   it('behavior: an unpaid slot at the quota is sent although its count is there', () => {
@@ -207,7 +224,13 @@ describe('counts', () => {
 describe('what became of it', () => {
   it('default: nothing to tell when the contract has what was sent', () => {
     const payout = payoutOf([10, 4])
-    const sent = { slots: bitsOf([true, true]), eligibleNodes: 1, quota: QUOTA, contractQuota: QUOTA }
+    const sent = {
+      slots: bitsOf([true, true]),
+      eligibleNodes: 1,
+      quota: QUOTA,
+      contractQuota: QUOTA,
+      numberFound: false,
+    }
     const facts = factsOf([slot(10, true), slot(4)], { eligibleNodes: 1 })
     expect(outcomeOf(payout, sent, facts).leftOut).toEqual([])
   })
@@ -219,6 +242,7 @@ describe('what became of it', () => {
       eligibleNodes: 3,
       quota: QUOTA,
       contractQuota: QUOTA,
+      numberFound: false,
     }
     const slots = [slot(0, false, false), slot(13, true), slot(11), slot(9), slot(0)]
     expect(reasons(outcomeOf(payout, sent, factsOf(slots, { quota: 12, eligibleNodes: 3 })))).toEqual([
@@ -228,9 +252,45 @@ describe('what became of it', () => {
     ])
   })
 
+  it.each(['COUNTS', 'CLOSING'] as const)(
+    'behavior: slots of the call that were marked, and got nothing: %s',
+    (purpose) => {
+      const payout = payoutOf([12, 13, 4], purpose)
+      const sent = {
+        slots: bitsOf([true, true, true]),
+        eligibleNodes: 0,
+        quota: QUOTA,
+        contractQuota: QUOTA,
+        numberFound: false,
+      }
+      const outcome = outcomeOf(payout, sent, factsOf([inVain(12), slot(13, true), slot(4)], { eligibleNodes: 3 }))
+      expect([reasons(outcome), outcome.paid]).toEqual([[[1, 'MARKED_UNPAID']], 1])
+    },
+  )
+
+  it.each([
+    ['ours', 3, 3, 3, false],
+    ['of somebody else, ahead of it in its block', 3, 8, 8, true],
+    ['a call without one', 0, 8, 0, false],
+  ] as const)('behavior: the number is the one that the slots were paid by: %s', (_, told, there, number, isFound) => {
+    const sent = { slots: bitsOf([true]), eligibleNodes: told, quota: QUOTA, contractQuota: QUOTA, numberFound: false }
+    const outcome = outcomeOf(
+      payoutOf([12]),
+      sent,
+      factsOf([slot(12, told > 0)], { eligibleNodes: there, remaining: 2 }),
+    )
+    expect([outcome.eligibleNodes, outcome.numberFound]).toEqual([number, isFound])
+  })
+
   it('behavior: who was left out of the pay, and got none, stays so', () => {
     const payout = payoutOf([12, 4])
-    const sent = { slots: bitsOf([true, true]), eligibleNodes: 3, quota: QUOTA, contractQuota: 1000 }
+    const sent = {
+      slots: bitsOf([true, true]),
+      eligibleNodes: 3,
+      quota: QUOTA,
+      contractQuota: 1000,
+      numberFound: false,
+    }
     const outcome = outcomeOf(
       payout,
       sent,
@@ -240,11 +300,13 @@ describe('what became of it', () => {
   })
 
   it('behavior: of a day that is over it is told what was not sent or not paid', () => {
-    const answer = dayOver(payoutOf([12, 13, 4, 5]), factsOf([slot(12), slot(13, true), slot(4), slot(0)]))
+    const slots = [slot(12), slot(13, true), slot(4), slot(0), inVain(12)]
+    const answer = dayOver(payoutOf([12, 13, 4, 5, 12]), factsOf(slots))
     expect([answer.present, answer.eligibleNodes, answer.slots.length]).toEqual([2, 0, 0])
     expect(reasons(answer)).toEqual([
       [1, 'DAY_OVER'],
       [4, 'DAY_OVER'],
+      [5, 'MARKED_UNPAID'],
     ])
   })
 })
@@ -264,9 +326,17 @@ describe('a call whose quota or number is not that of its dry run any more', () 
     ['nothing remains of the number: nobody is marked', 0, 10, 10, [10, NUMBER, 0], undefined],
     ['the quota of an answer of an older release', NUMBER, 10, 0, [10, NUMBER, 2], undefined],
   ] as const)('behavior: %s', (_, eligibleNodes, quota, contractQuota, [now, number, remaining], why) => {
-    const sent = { slots: Buffer.of(1), eligibleNodes, quota, contractQuota }
+    const sent = { slots: Buffer.of(1), eligibleNodes, quota, contractQuota, numberFound: false }
     expect(whyClosingNot(sent, { quota: now, eligibleNodes: number, remaining })).toBe(why)
   })
+})
+
+it.each([
+  [true, 'NUMBER_CHANGED'],
+  [false, undefined],
+])('behavior: a number that was found is not fixed by our call, once it has left the chain: %s', (numberFound, why) => {
+  const sent = { slots: Buffer.of(1), eligibleNodes: 9, quota: QUOTA, contractQuota: QUOTA, numberFound }
+  expect(whyClosingNot(sent, { quota: QUOTA, eligibleNodes: 0, remaining: 0 })).toBe(why)
 })
 
 it('behavior: the call has the slots of the answer, and no others', () => {
@@ -275,7 +345,7 @@ it('behavior: the call has the slots of the answer, and no others', () => {
   const flags = payout.slotIds.map((slotId) => slotId % 4 === 1)
   const { data } = rewardCall(
     { dataMarket: market },
-    { slots: bitsOf(flags), eligibleNodes: 2, quota: QUOTA, contractQuota: QUOTA },
+    { slots: bitsOf(flags), eligibleNodes: 2, quota: QUOTA, contractQuota: QUOTA, numberFound: false },
     payout,
     `0x${'bb'.repeat(20)}`,
   )
@@ -398,6 +468,7 @@ it('error: of two nodes that must agree, none decides alone who is paid', async 
       numberFound: false,
       present: 0,
       paidBefore: [],
+      paid: 0,
       leftOut: [],
     }
     return resultOf({ step: 'PREPARE', attempt: 1, cid: '' }, 'READY', { nonce: 7, payout })

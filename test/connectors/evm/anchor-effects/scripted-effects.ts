@@ -27,6 +27,7 @@ export const BATCH_CALL = callOf(KEY, intentOf([]), BATCH, STATE)
 export const REWARD_KEY = payoutKey(MARKET, 5, 0)
 export const REWARD_ORDER = {
   ...{ firstOffset: 0, quota: 1, afterBlock: -1, afterHash: '', eligibleNodes: 0, contractQuota: 1 },
+  numberFound: false,
   slots: Buffer.from([3]),
 }
 const reward = rewardCall(REWARD_KEY, REWARD_ORDER, payout, STATE)

@@ -22,6 +22,7 @@ export const DEPLOYED_FUNCTIONS = {
   dayCounter: '02143405',
   epochsInADay: '0a1b7227',
   dailySnapshotQuota: '095cb210',
+  rewardPoolSize: '5350fa81',
   DAY_SIZE: '04a0a5bb',
   EPOCH_SIZE: 'c12c2aa9',
   SOURCE_CHAIN_BLOCK_TIME: '0f34e6a9',

@@ -507,7 +507,7 @@ describe('the chain', () => {
           .find(({ projects }) => projects.has(projectId))!
           .projects.get(projectId),
       completed: async () => true,
-      day: async () => ({ eligibleNodes: 0, remaining: 0, slots: [] }),
+      day: async () => ({ eligibleNodes: 0, remaining: 0, share: 0n, slots: [] }),
       dayAt: async () => undefined,
       slotsAt: async () => undefined,
       blockHash: async () => undefined,

@@ -25,6 +25,8 @@ export class RewardsContract {
   readonly daysOver: readonly number[]
   /** Slots that are burned. */
   readonly burned = new Set<number>()
+  /** Slots that are marked as paid, and were paid nothing. */
+  readonly inVain = new Set<number>()
 
   constructor(daysOver: readonly number[]) {
     this.daysOver = daysOver
@@ -39,8 +41,11 @@ export class RewardsContract {
 
   async read(dataMarket: string, day: number, slotIds: readonly number[]): Promise<DayFacts> {
     const { eligibleNodes, remaining, counts, paid } = this.day(dataMarket, day)
-    const slots = slotIds.map((slotId) => ({ count: counts.get(slotId) ?? 0, paid: paid.has(slotId) }))
-    return { eligibleNodes, remaining, slots }
+    const slots = slotIds.map((slotId) => {
+      const marked = paid.has(slotId)
+      return { count: counts.get(slotId) ?? 0, marked, paid: marked && !this.inVain.has(slotId) }
+    })
+    return { eligibleNodes, remaining, share: 100n, slots }
   }
 
   async answersTo(
@@ -82,7 +87,8 @@ export class RewardsContract {
     const { eligibleNodes, remaining, counts, paid } = this.day(dataMarket, payoutOf)
     const slots = slotIds.map((slotId) => ({
       count: counts.get(slotId) ?? 0,
-      isPaid: paid.has(slotId),
+      isMarked: paid.has(slotId),
+      isPaid: paid.has(slotId) && !this.inVain.has(slotId),
       isAvailable: !this.burned.has(slotId),
     }))
     const atQuota = run.flatMap(({ slotIds, submissions }) =>

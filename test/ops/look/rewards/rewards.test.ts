@@ -122,11 +122,12 @@ describe('days', () => {
 })
 
 describe('reconcile', () => {
-  const there = (count: number, paid = false): SlotOnChain => ({ count, paid })
+  const there = (count: number, paid = false, marked = paid): SlotOnChain => ({ count, marked, paid })
   const contractWith = (slots: Readonly<Record<string, readonly SlotOnChain[]>>, eligibleNodes = 0) => ({
     slots: async () => 3,
     day: async ({ day }: { day: number }, asked: readonly number[]): Promise<DayOnChain> => ({
       block: 50,
+      share: 450n,
       eligibleNodes: day === 1 ? eligibleNodes : 0,
       slots: asked.map((slotId) => slots[day]?.[slotId - 1] ?? there(0)),
     }),
@@ -160,6 +161,28 @@ describe('reconcile', () => {
       [2, 2, 'HIGHER_ON_CHAIN'],
       [1, 3, 'PAID_BELOW_QUOTA'],
     ])
+  })
+  test('behavior: who is marked as paid, and got nothing, is told so, with what it loses', async () => {
+    const found = await reports({ ...asTold, 1: [there(4, true), there(4, false, true), there(9, false, true)] })
+    expect(kinds(found)).toEqual([
+      [1, 2, 'MARKED_UNPAID'],
+      [1, 3, 'MARKED_UNPAID'],
+    ])
+    expect(found[1]).toMatchObject({ paid: 1, markedUnpaid: { slots: 2, first: [2, 3], amount: '900' } })
+    expect(found[1]!.otherNumber).toBe(false)
+    expect(renderReports(found).join('\n')).toContain(
+      'MARKED_UNPAID: 2 slots (2, 3) are marked as paid, and get nothing of 900',
+    )
+  })
+  test('behavior: who was paid is looked for from the first release of the day on', async () => {
+    const source = ledgerSource(await readDays(fixture.log, fixture.topics))
+    const asked: unknown[] = []
+    const day: Parameters<typeof reportsOf>[1]['day'] = async (key, slots) => {
+      asked.push(key.firstBlock)
+      return contractWith(asTold, 2).day(key, slots)
+    }
+    await reportsOf(source, { ...contractWith(asTold, 2), day }, {})
+    expect(asked).toEqual([20, 10])
   })
   test('behavior: what is not told yet is no drift', async () => {
     await days.epoch(3, 2, { 1: votes(2), 3: votes(1) })
@@ -235,7 +258,7 @@ describe('reconcile', () => {
   })
   test('behavior: of a day that is not whole nothing is drift', async () => {
     const [status] = (await readDays(fixture.log, fixture.topics)).days
-    const onChain = { block: 1, eligibleNodes: 0, slots: [there(9)] }
+    const onChain = { block: 1, eligibleNodes: 0, share: 0n, slots: [there(9)] }
     const report = compareDay({ ...status!, standing: 'NOT_WHOLE', whole: false }, [], [1], onChain)
     expect([driftOf(report), report.explained]).toEqual([0, 1])
   })

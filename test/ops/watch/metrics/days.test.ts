@@ -32,6 +32,7 @@ const dayOf = (day: number, fields: Partial<DayStatus> = {}): DayStatus => ({
   quota: 4,
   firstEpoch: (day - 1) * 20 + 1,
   lastEpoch: day * 20,
+  firstBlock: day * 100,
   epochs: 20,
   late: 0,
   slots: 10,
@@ -123,6 +124,14 @@ test.each([
 ])('behavior: slots that earned the day when it was closed already: %s', async (_, late, paid, expected) => {
   const value = await told([today, dayOf(2, { late, paid, eligibleSlots: 5, closing: run({}) })])
   expect(value('seq_day_unpaid_slots', ',cause="late"')).toBe(expected)
+})
+test('behavior: slots that somebody has marked, and paid nothing', async () => {
+  const closing = run({ leftOut: { MARKED_UNPAID: 3 }, eligibleNodes: 5, numberFound: true })
+  const value = await told([today, dayOf(2, { closing, paid: 2 })])
+  expect(value('seq_day_unpaid_slots', ',cause="marked"')).toBe(3)
+  expect(value('seq_day_unpaid_slots', ',cause="left_out"')).toBe(0)
+  expect(value('seq_day_drift_slots', ',reason="MARKED_UNPAID"')).toBe(3)
+  expect(value('seq_day_drift_slots', ',reason="OTHER_NUMBER"')).toBe(0)
 })
 test('behavior: who is not paid, and what differs', async () => {
   const closing = run({ leftOut: { QUOTA_RAISED: 2, HIGHER_ON_CHAIN: 1, DAY_OVER: 9 }, overdue: 4, unpaid: 3 })
