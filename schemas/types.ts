@@ -623,7 +623,7 @@ export interface SlotLeftOut {
   readonly counted: number
   /** The contract's. */
   readonly onChain: number
-  /** UNAVAILABLE: the slot is burned, before the call or by the time it was mined. HIGHER_ON_CHAIN: the contract has more, and a count is not lowered. PAID_OTHERWISE: paid with another count. NONE_REMAINING: as many were paid as eligibleNodes allows. QUOTA_LOWERED: since the number was fixed. QUOTA_RAISED: behind the last release of the day, or since the number was fixed. DAY_CLOSED: counts of a day that somebody is closing. DAY_OVER: the contract takes nothing of the day any more. */
+  /** UNAVAILABLE: the slot is burned, before the call or by the time it was mined. HIGHER_ON_CHAIN: the contract has more, and a count is not lowered. PAID_OTHERWISE: paid with another count. MARKED_UNPAID: the contract has marked it for the day and credited it nothing, by a call without a number of eligible nodes; nobody can pay it any more. NONE_REMAINING: as many were paid as eligibleNodes allows. QUOTA_LOWERED: since the number was fixed; of counts: a call without a number is not to tell a slot at the quota. QUOTA_RAISED: behind the last release of the day, or since the number was fixed. DAY_CLOSED: counts of a day that somebody is closing. DAY_OVER: the contract takes nothing of the day any more. */
   readonly reason: LeftOutReason
 }
 
@@ -657,7 +657,7 @@ export interface Payout {
   readonly epochId: number
   /** Among the payouts of this CLOSE, from 0: market, epoch and number name it. */
   readonly number: number
-  /** COUNTS: slots whose count has changed, in the course of the day. CLOSING: all slots of a day that has ended; the list is frozen. */
+  /** COUNTS: slots below the quota whose count has changed, in the course of the day. CLOSING: all slots of a day that has ended; the list is frozen. */
   readonly purpose: PayoutPurpose
   /** Of the run, from 0. The slots of all parts in this order are ascending. */
   readonly part: number

@@ -127,9 +127,16 @@ const LEDGER: readonly Guard[] = [
   {
     name: 'counts that were told are not told again',
     file: 'topology/ledger/payouts.ts',
-    find: "(purpose === 'CLOSING' || row.counted !== row.inPayout)",
-    replace: "(purpose === 'CLOSING' || row.counted !== row.inPayout + 0.5)",
+    find: 'counted !== inPayout && counted < quota',
+    replace: 'counted !== inPayout + 0.5 && counted < quota',
     why: 'each slot costs gas',
+  },
+  {
+    name: 'counts at the quota are told in the closing alone',
+    file: 'topology/ledger/payouts.ts',
+    find: 'counted !== inPayout && counted < quota',
+    replace: 'counted !== inPayout && quota >= 0',
+    why: 'who begins to close the day ahead of such a call has its slots marked as paid, and credited nothing',
   },
 ]
 

@@ -96,7 +96,8 @@ function ledgerOf(votes: ReadonlyMap<string, SlotVotes>, ticks: readonly EpochTi
       if (!one.whole || rewards !== 'on' || !isDue) continue
       const purpose = isEnding ? 'CLOSING' : 'COUNTS'
       const due = [...one.slots].filter(
-        ([slotId, { counted }]) => counted > 0 && (isEnding || counted !== one.told.get(slotId)),
+        ([slotId, { counted }]) =>
+          counted > 0 && (isEnding || (counted !== one.told.get(slotId) && counted < one.quota)),
       )
       for (const [slotId, { counted }] of due) one.told.set(slotId, counted)
       one.paidUpTo = one.closed

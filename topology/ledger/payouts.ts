@@ -17,7 +17,8 @@ export interface Run {
 }
 
 /**
- * The payouts of a run; none when there is nothing to tell.
+ * The payouts of a run; none when there is nothing to tell. Counts at the quota are told in the closing alone: in a call without a number they
+ * would be marked as paid, and paid nothing, if somebody else has begun to close the day ahead of it.
  * @param rows of the day, in any order
  */
 export function payoutsOf(
@@ -26,7 +27,10 @@ export function payoutsOf(
   market: Pick<MarketRules, 'payoutGasMax'>,
 ): Payout[] {
   const told = [...rows]
-    .filter(([, row]) => row.counted > 0 && (purpose === 'CLOSING' || row.counted !== row.inPayout))
+    .filter(
+      ([, { counted, inPayout }]) =>
+        counted > 0 && (purpose === 'CLOSING' || (counted !== inPayout && counted < quota)),
+    )
     .sort(([a], [b]) => a - b)
   const perPayout = slotsPerPayout(market, purpose)
   const parts = Math.ceil(told.length / perPayout)

@@ -50,13 +50,17 @@ function numberOf(
   return { eligibleNodes: 0, quota }
 }
 
-/** Nothing once the day is being closed: the call would mark slots as paid, and pay them nothing. */
-function countsOf({ submissions }: Payout, { slots, eligibleNodes }: PayoutFacts): Parts {
+/**
+ * Nothing once the day is being closed: the call would mark slots as paid, and pay them nothing. And no slot at the quota: somebody else may
+ * begin to close the day ahead of the call in its block.
+ */
+function countsOf({ submissions }: Payout, { slots, eligibleNodes, quota }: PayoutFacts): Parts {
   const parts = slots.map((slot, at): Part => {
     const counted = submissions[at]!
     if (slot.count === counted) return 'PRESENT'
     if (eligibleNodes > 0) return 'DAY_CLOSED'
-    return countOf(slot, counted)
+    const part = countOf(slot, counted)
+    return part === 'IN_CALL' && counted >= quota ? 'QUOTA_LOWERED' : part
   })
   return { parts, isPaying: false }
 }

@@ -55,7 +55,7 @@ describe('a day', () => {
     expect((await api.get('/v1/days/2')).statusCode).toBe(404)
   })
   test('default: in its course: what the slots have, and what the contract was told', async () => {
-    await days.epoch(1, 1, { 1: votes(3), 2: votes(5, 4) }, 0, { payoutEpochs: 1 })
+    await days.epoch(1, 1, { 1: votes(3), 2: votes(5, 4), 3: votes(2) }, 0, { payoutEpochs: 1 })
     await days.pay(1, 1, 0, {})
     await days.epoch(2, 1, { 1: votes(1, 0) })
     expect(await get('/v1/days/1')).toMatchObject({
@@ -64,8 +64,8 @@ describe('a day', () => {
       epochs: 2,
       slots: 3,
       eligibleSlots: 1,
-      accepted: 9,
-      counted: 7,
+      accepted: 11,
+      counted: 9,
       told: { epochId: 1, parts: 1, states: { FINAL: 1 }, slots: 2, sent: 2, eligibleNodes: 0 },
       closing: null,
       drift: 0,

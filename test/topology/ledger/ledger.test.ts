@@ -273,10 +273,11 @@ describe('the end of a day', () => {
 describe('in the course of a day', () => {
   test('args: after payoutEpochs the slots whose count has changed', () => {
     const days = createDays({ market: { payoutEpochs: 2 } })
-    days.epoch(1, { day: 1, votes: all(1, 2) })
-    days.epoch(2, { day: 1, votes: all(1) })
-    days.epoch(3, { day: 1, votes: all(2) })
-    days.epoch(4, { day: 1 })
+    const dailyQuota = 9
+    days.epoch(1, { day: 1, dailyQuota, votes: all(1, 2) })
+    days.epoch(2, { day: 1, dailyQuota, votes: all(1) })
+    days.epoch(3, { day: 1, dailyQuota, votes: all(2) })
+    days.epoch(4, { day: 1, dailyQuota })
     expect(days.payouts().map(({ purpose, epochId, slotIds, submissions }) => [purpose, epochId, slotIds, submissions]))
       // biome-ignore format: a row for each
       .toEqual([
@@ -287,11 +288,27 @@ describe('in the course of a day', () => {
 
   test('behavior: while an epoch is missing that may still close, none is told', () => {
     const days = createDays({ market: { payoutEpochs: 1 } })
-    const first = days.open(1, { day: 1, votes: all(1) })
-    days.epoch(2, { day: 1, votes: all(1) })
+    const first = days.open(1, { day: 1, dailyQuota: 9, votes: all(1) })
+    days.epoch(2, { day: 1, dailyQuota: 9, votes: all(1) })
     expect(days.payouts()).toEqual([])
     first()
     expect(days.payouts()).toMatchObject([{ purpose: 'COUNTS', epochId: 1, submissions: [2] }])
+  })
+
+  test('behavior: slots at the quota are told in the closing alone, and when the quota is above them again', () => {
+    const days = createDays({ market: { payoutEpochs: 1 } })
+    days.epoch(1, { day: 1, dailyQuota: 2, votes: all(1, 2) })
+    days.epoch(2, { day: 1, dailyQuota: 2, votes: all(1) })
+    days.epoch(3, { day: 1, dailyQuota: 3 })
+    days.epoch(4, { day: 1, dailyQuota: 3, votes: all(1) })
+    days.epoch(5, { day: 2, daysEnded: 1 })
+    expect(days.payouts().map(({ purpose, epochId, slotIds, submissions }) => [purpose, epochId, slotIds, submissions]))
+      // biome-ignore format: a row for each
+      .toEqual([
+      ['COUNTS', 1, [1, 2], [1, 1]],
+      ['COUNTS', 3, [1], [2]],
+      ['CLOSING', 5, [1, 2], [3, 1]],
+    ])
   })
 })
 
@@ -323,11 +340,11 @@ describe('what is kept', () => {
   test('behavior: a restart in the midst of an epoch and of a day changes nothing', () => {
     const days = createDays({ market: { payoutEpochs: 2 } })
     const restart = () => days.driver.restart('ledger', 0)
-    const close = days.open(1, { day: 1, votes: all(1, 2) })
+    const close = days.open(1, { day: 1, dailyQuota: 9, votes: all(1, 2) })
     restart()
     close()
     restart()
-    days.epoch(2, { day: 1, votes: all(1) })
+    days.epoch(2, { day: 1, dailyQuota: 9, votes: all(1) })
     restart()
     days.epoch(3, { day: 2, daysEnded: 1 })
     expect(days.payouts()).toMatchObject([

@@ -82,10 +82,10 @@ export class TwinDay implements Standing {
     }
   }
 
-  /** Slots whose count is to be told: all that have one, or those of which another one was told last. */
+  /** Slots whose count is to be told: all that have one, or those below the quota of which another one was told last. */
   untold(isClosing: boolean): (readonly [slotId: number, counted: number])[] {
     const told = [...this.slots].filter(
-      ([, { counted, inPayout }]) => counted > 0 && (isClosing || counted !== inPayout),
+      ([, { counted, inPayout }]) => counted > 0 && (isClosing || (counted < this.quota && counted !== inPayout)),
     )
     return told.map(([slotId, { counted }]) => [slotId, counted] as const)
   }

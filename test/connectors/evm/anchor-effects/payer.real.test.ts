@@ -161,6 +161,66 @@ describe('the payer', () => {
     expect((await w.outcomes()).includes('REVERTED')).toBe(false)
   })
 
+  it('behavior: slots that somebody else has marked, and paid nothing, are told as that, and never as paid', async () => {
+    const w = await payWorld()
+    await w.callAs(w.chain.accounts.owner, 'updateRewardPoolSize', [w.market, 900])
+    await rewardAs(w, [1], [10], 4)
+    await rewardAs(w, [2], [11], 0)
+    keep(await w.connect())
+    await w.pay(...closing([10, 11, 12, 4]))
+    const row = await w.untilPayment(20, 0, isFinal)
+    expect(row).toMatchObject({ sent: 2, present: 1, paidBefore: [1], paid: 2, eligibleNodes: 4 })
+    expect(row.leftOut).toEqual([{ slotId: 2, counted: 11, onChain: 11, reason: 'MARKED_UNPAID' }])
+    expect(await Promise.all([1, 2, 3].map((slotId) => w.read('slotRewards', slotId)))).toEqual([225n, 0n, 225n])
+    const { rpcUrl, protocolState } = w.chain
+    const contract = createDayContract({ rpcUrls: [rpcUrl], chainId: DEV_CHAIN_ID, protocolState })
+    keep({ close: async () => contract.close() })
+    const { share, slots } = await contract.day({ dataMarket: w.market, day: 1, firstBlock: 1 }, [1, 2, 3, 4])
+    expect([share, slots.map(({ marked, paid }) => [marked, paid])]).toEqual([
+      225n,
+      [
+        [true, true],
+        [true, false],
+        [true, true],
+        [false, false],
+      ],
+    ])
+    expect((await w.outcomes()).includes('REVERTED')).toBe(false)
+  })
+
+  it('behavior: a day that somebody else has marked in full, and paid nothing, needs no transaction, and is not paid', async () => {
+    const w = await payWorld()
+    await rewardAs(w, [], [], 2)
+    await rewardAs(w, [1, 2], [10, 11], 0)
+    keep(await w.connect())
+    await w.pay(...closing([10, 11]))
+    const row = await w.untilPayment(20, 0, isFinal)
+    expect(row).toMatchObject({ sent: 0, present: 0, paidBefore: [], paid: 0, transactionHash: '' })
+    expect(row.leftOut.map(({ reason }) => reason)).toEqual(['MARKED_UNPAID', 'MARKED_UNPAID'])
+  })
+
+  it('behavior: somebody begins to close the day ahead of our counts in the block: nobody is marked by them', async () => {
+    const w = await payWorld()
+    keep(await w.connect({}, { rebroadcastMs: 60_000 }))
+    await w.pay(...counts(10, [12, 9, 8]))
+    await mineAfter(w, () => rewardAs(w, [], [], 3), 0, 10)
+    const row = await w.untilPayment(10, 0, isFinal)
+    expect(row).toMatchObject({ sent: 2, leftOut: [{ slotId: 1, reason: 'QUOTA_LOWERED' }] }) // a ledger tells none at its quota
+    expect([await countsOf(w, 3), await paidIn(w, 3), await numbersOf(w)]).toEqual([[0, 9, 8], [], [3, 3]])
+  })
+
+  it('behavior: somebody fixes another number ahead of our call in the block: the row has the one that was paid by', async () => {
+    const w = await payWorld()
+    keep(await w.connect({}, { rebroadcastMs: 60_000 }))
+    await w.pay(...closing([10, 11]))
+    await mineAfter(w, () => rewardAs(w, [], [], 8))
+    expect(await w.untilPayment(20, 0, isFinal)).toMatchObject({
+      ...{ sent: 2, eligibleNodes: 8, numberFound: true, paid: 2 },
+      leftOut: [],
+    })
+    expect(await numbersOf(w)).toEqual([8, 6])
+  })
+
   it('behavior: what somebody else has sent in full needs no transaction', async () => {
     const w = await payWorld()
     await rewardAs(w, [1, 2, 3], [10, 11, 4], 2)
@@ -184,7 +244,7 @@ describe('the payer', () => {
   it('behavior: counts of a day that somebody is closing are not sent, though they were signed', async () => {
     const w = await payWorld()
     const first = await w.connect()
-    await w.pay(...counts(10, [10, 11]))
+    await w.pay(...counts(10, [9, 8]))
     await w.untilPayment(10, 0, isSent, { mining: false })
     await first.close()
     await w.send('anvil_dropAllTransactions')
@@ -202,7 +262,7 @@ describe('the payer', () => {
     const epochId = await w.epoch(1)
     await w.untilRow(epochId, 0, ({ state }) => state === 'SENT', { mining: false })
     await w.until('broadcast', async () => (await w.poolSize()) > 0)
-    await w.pay(...counts(10, [10, 11]))
+    await w.pay(...counts(10, [9, 8]))
     await w.untilPayment(10, 0, ({ paymentState }) => paymentState === 'READY', { mining: false })
     await rewardAs(w, [1], [10], 2) // in one block with the batch that has the nonce before
     await w.untilPayment(10, 0, isFinal)

@@ -213,6 +213,18 @@ describe('counts', () => {
     ])
   })
 
+  it('behavior: no slot at the quota: somebody may begin to close the day ahead of the call in its block', () => {
+    const payout = payoutOf([4, 9, 12], 'COUNTS')
+    const answer = answerOf(payout, factsOf([slot(3), slot(3), slot(3)], { quota: 9 }), 0)
+    expect([inCall(answer, payout), reasons(answer)]).toEqual([
+      [1],
+      [
+        [2, 'QUOTA_LOWERED'],
+        [3, 'QUOTA_LOWERED'],
+      ],
+    ])
+  })
+
   it('behavior: nothing once the day is being closed', () => {
     const payout = payoutOf([4, 5], 'COUNTS')
     const answer = answerOf(payout, factsOf([slot(3), slot(5)], { eligibleNodes: 1, remaining: 1 }), 0)

@@ -162,7 +162,7 @@ test('behavior: both cut a run into the same calls', () => {
         const rows = slotIds.map(
           (slotId) => [slotId, { accepted: 1, counted: slotId, lastEpoch: 1, inPayout: 0 }] as const,
         )
-        const run = { day: 1, epochId: 1, closeBlock: 1, quota: 0, purpose, number: 0 }
+        const run = { day: 1, epochId: 1, closeBlock: 1, firstBlock: 1, quota: 10 ** 9, purpose, number: 0 }
         const stage = payoutsOf(run, rows, { payoutGasMax }).map(({ slotIds, submissions }) =>
           slotIds.map((slotId, at) => [slotId, submissions[at]]),
         )
