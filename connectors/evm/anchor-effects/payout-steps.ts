@@ -1,11 +1,13 @@
 /** The steps of a payout that differ from the steps of a batch. */
 import type { AnchorIntent, AnchorKey, AnchorResult, Payout } from '../../../schemas/types.ts'
+import type { Clock } from '../../../streams/ports.ts'
 import { agreedPrepare } from '../agreed-readings.ts'
 import { EvmError } from '../errors.ts'
 import type { Rpc } from '../nodes/rpc.ts'
 import type { Receipt } from './anchor-chain.ts'
 import type { AnchorSettings } from './anchor-options.ts'
 import type { PayoutReader } from './anchor-payouts.ts'
+import { NotYet, resultOf } from './anchor-result.ts'
 import { outcomeOf } from './payout-answer.ts'
 import { type PayoutQuestion, readFacts } from './payout-facts.ts'
 import { preparePayout } from './payout-prepare.ts'
@@ -13,12 +15,25 @@ import { preparePayout } from './payout-prepare.ts'
 export interface PayoutStepPorts {
   readonly rpc: Pick<Rpc, 'read' | 'agreeing' | 'doubt'>
   readonly payouts: PayoutReader
+  readonly clock: Pick<Clock, 'now'>
 }
+
+/** So long a dry run is made again for what is not definite yet; then other days of the market have their turn. */
+const WAIT_MS_MAX = 60_000
 
 export type PayoutSteps = ReturnType<typeof createPayoutSteps>
 
-export function createPayoutSteps({ protocolStateOf, ...settings }: AnchorSettings, { rpc, payouts }: PayoutStepPorts) {
-  const questionOf = (key: AnchorKey, intent: AnchorIntent, payout: Payout, until: AbortSignal): PayoutQuestion => {
+export function createPayoutSteps(
+  { protocolStateOf, ...settings }: AnchorSettings,
+  { rpc, payouts, clock }: PayoutStepPorts,
+) {
+  const begun = new WeakMap<AnchorIntent, number>()
+  const questionOf = (
+    key: AnchorKey,
+    intent: AnchorIntent,
+    payout: Payout,
+    until: AbortSignal,
+  ): Omit<PayoutQuestion, 'paidFrom'> => {
     const { dataMarket } = key
     const run = () => payouts.run(dataMarket, intent.payout!.firstOffset, until)
     return { protocolState: protocolStateOf(dataMarket).toLowerCase(), dataMarket, payout, run }
@@ -26,8 +41,15 @@ export function createPayoutSteps({ protocolStateOf, ...settings }: AnchorSettin
   return {
     async prepare(key: AnchorKey, intent: AnchorIntent, signer: string, until: AbortSignal): Promise<AnchorResult> {
       const payout = await payouts.one(key.dataMarket, intent.batchOffset, until)
-      const input = { ...questionOf(key, intent, payout, until), key, intent, signer }
-      return agreedPrepare(rpc, (ask) => preparePayout(ask, input, { ...settings, protocolStateOf }))
+      const input = { ...questionOf(key, intent, payout, until), paidFrom: payout.firstBlock, key, intent, signer }
+      const since = begun.get(intent) ?? clock.now()
+      begun.set(intent, since)
+      try {
+        return await agreedPrepare(rpc, (ask) => preparePayout(ask, input, { ...settings, protocolStateOf }))
+      } catch (error) {
+        if (!(error instanceof NotYet) || clock.now() - since < WAIT_MS_MAX) throw error
+        return resultOf(intent, 'FAILED', { error: error.message })
+      }
     },
 
     /** The outcome for each slot, as of the block of the call. Nothing where its state is gone. */
