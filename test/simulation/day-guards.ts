@@ -250,6 +250,55 @@ const ANSWER: readonly Guard[] = [
     why: 'one of them reverts the whole call (E48)',
   },
   {
+    name: 'a slot that somebody has marked, and that got nothing, is not told as paid',
+    file: 'connectors/evm/anchor-effects/payout-answer.ts',
+    find: 'if (!isPaid && (counted >= earned || count !== counted)) return',
+    replace: 'if (!isPaid && counted < 0 * earned) return',
+    why: 'nobody would look after what it has lost',
+  },
+  {
+    name: 'nor is a slot of the call itself',
+    file: 'connectors/evm/anchor-effects/payout-answer.ts',
+    find: "if (isMarked && !isPaid) return 'MARKED_UNPAID'\n",
+    replace: 'void isMarked\n',
+    why: 'nobody would look after what it has lost',
+    uncaught:
+      'no call of ours marks a slot that it does not pay, whatever comes ahead of it; the answer’s own tests have one',
+  },
+  {
+    name: 'a closing waits for a quota that was raised while it may be put back',
+    file: 'connectors/evm/anchor-effects/payout-answer.ts',
+    find: '(eligibleNodes === 0 || remaining > 0) && leftOut.some(',
+    replace: 'eligibleNodes + remaining < 0 && leftOut.some(',
+    why: 'a quota that was raised for some blocks would cost the day of all below it',
+  },
+  {
+    name: 'a final row has the number that its slots were paid by',
+    file: 'connectors/evm/anchor-effects/payout-answer.ts',
+    find: 'const isOther = told > 0 && eligibleNodes > 0',
+    replace: 'const isOther = told < 0 && eligibleNodes > 0',
+    why: 'somebody may have fixed another one ahead of the call in its block',
+    uncaught:
+      'another number must be fixed in the very block of the call: none in 300 seeds; the payer’s tests on a chain have it',
+  },
+  {
+    name: 'counts tell no slot at the contract’s quota',
+    file: 'connectors/evm/anchor-effects/payout-answer.ts',
+    find: "return part === 'IN_CALL' && counted >= quota ?",
+    replace: "return part === 'IN_CALL' && counted < 0 * quota ?",
+    why: 'the owner may have lowered it, and who begins to close the day ahead of the call has its slots marked in vain',
+    uncaught:
+      'the owner must lower the quota behind the CLOSE of the counts, and somebody fix the number in the block of the call; the answer’s own tests have it',
+  },
+  {
+    name: 'a number that was found is not fixed by our call once it is gone',
+    file: 'connectors/evm/anchor-effects/payout-call.ts',
+    find: 'if (sent.numberFound && eligibleNodes === 0) return',
+    replace: 'if (sent.numberFound && eligibleNodes < 0) return',
+    why: 'it is not the number of our slots, and the day would never end',
+    uncaught: 'the calls of the other sequencer stay on the chain in these runs; the tests of the call have it',
+  },
+  {
     name: 'no more slots are paid than remain',
     file: 'connectors/evm/anchor-effects/payout-answer.ts',
     find: "if (free === 0) return 'NONE_REMAINING'\n",

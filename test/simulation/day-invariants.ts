@@ -329,6 +329,7 @@ export const DAY_WORDS = [
   'calls that were refused',
   'calls that the chain lost',
   'calls of a day that the counter was put back behind',
+  'calls that waited for a quota',
 ] as const
 
 /** So rare that no number of seeds is known to meet them; the tests of the clock, of the payer and of its connector do. */
@@ -367,5 +368,6 @@ export async function daysMet(
     'calls that were refused': pay.met.races,
     'calls that the chain lost': pay.met.lost,
     'calls of a day that the counter was put back behind': pay.met.ahead,
+    'calls that waited for a quota': pay.met.waited,
   }
 }

@@ -2,7 +2,7 @@
  * Payouts as the anchor's effects and the contract meet them in a simulated run: dry runs, calls that are made or refused, a chain
  * that goes back behind them, and another sequencer that tells and pays as well. What may never be, it throws.
  */
-import { answerOf, dayOver, outcomeOf } from '../../connectors/evm/anchor-effects/payout-answer.ts'
+import { answerOf, dayOver, outcomeOf, waitsForQuota } from '../../connectors/evm/anchor-effects/payout-answer.ts'
 import { hasBit, type SentCall, whyClosingNot } from '../../connectors/evm/anchor-effects/payout-call.ts'
 import type { PayoutFacts } from '../../connectors/evm/anchor-effects/payout-facts.ts'
 import { SeededRandom } from '../../connectors/log/simulated/seeded-random.ts'
@@ -44,6 +44,9 @@ type Answered = Pick<AnchorResult, 'outcome'> & Partial<AnchorResult>
 const RIVAL_CHANCE = 0.4
 const RIVAL_CALLS_MAX = 3
 const OWNER_CHANCE = 0.4
+/** So often a payout is looked at again for a quota that was raised; then there is no time left. */
+const WAITS_MAX = 3
+const BACK_CHANCE = 0.3
 /** What a call meets only when somebody else was faster: never of its own making. */
 const DARK: readonly (string | undefined)[] = ['E47', 'E48', UNDERFLOW]
 
@@ -63,9 +66,11 @@ export class PayChain {
   private readonly looked = new Map<string, string>()
   /** Why the newest look said that the call must not be made: by its key. */
   private readonly forbidden = new Map<string, string>()
+  /** How often a payout has waited for a quota: by its key. */
+  private readonly waited = new Map<string, number>()
   private reorgs = 0
   /** How often each of what may happen was met. */
-  readonly met = { races: 0, lost: 0, rival: 0, ahead: 0 }
+  readonly met = { races: 0, lost: 0, rival: 0, ahead: 0, waited: 0 }
 
   constructor(seed: number, days: ContractDays, hasRival: boolean) {
     this.days = days
@@ -115,6 +120,8 @@ export class PayChain {
       return { outcome: 'REVERTED', error: 'E38', payout: answer }
     }
     const answer = answerOf(given.payout, facts, heldTo)
+    if (this.hasTime(key) && waitsForQuota(facts, answer)) return this.waitFor(key)
+    if (this.hasTime(key)) expectNoneGivenUp(given.payout, answer, facts)
     if (isNothing(answer)) {
       const settled = contractOf(this.made.filter(({ nonce }) => nonce === undefined || nonce < firstLoose))
       const then = answerOf(given.payout, factsOf(settled, key, given, now), heldTo)
@@ -125,6 +132,18 @@ export class PayChain {
     this.looked.set(textOf(key), this.others())
     this.perhapsByRival(key.dataMarket, given)
     return { outcome: 'READY', payout: answer }
+  }
+
+  private hasTime(key: AnchorKey): boolean {
+    return (this.waited.get(textOf(key)) ?? 0) < WAITS_MAX
+  }
+
+  /** Meanwhile the owner may put the quota back. */
+  private waitFor(key: AnchorKey): Answered {
+    this.waited.set(textOf(key), (this.waited.get(textOf(key)) ?? 0) + 1)
+    this.met.waited++
+    if (this.quota !== undefined && this.owner!.chance(BACK_CHANCE)) this.quota = this.days.now().quota
+    return { outcome: 'REVERTED', error: 'QUOTA_RAISED' }
   }
 
   /** Why the call cannot be made now; undefined when it can. */
@@ -268,6 +287,24 @@ export class PayChain {
     this.met.rival++
     this.made.push({ call, now, nonce: undefined })
   }
+}
+
+/** While the quota may still come back, nobody loses the day for it. */
+function expectNoneGivenUp(
+  { purpose, slotIds, submissions, quota }: Payout,
+  { leftOut }: PayoutAnswer,
+  { eligibleNodes, remaining, slots, quota: now }: PayoutFacts,
+): void {
+  if (purpose !== 'CLOSING' || (eligibleNodes > 0 && remaining === 0)) return
+  const lost = slotIds.find(
+    (slotId, at) =>
+      submissions[at]! >= quota &&
+      submissions[at]! < now &&
+      slots[at]!.isAvailable &&
+      !slots[at]!.isMarked &&
+      leftOut.some((one) => one.slotId === slotId && one.reason === 'QUOTA_RAISED'),
+  )
+  if (lost !== undefined) throw new Error(`slot ${lost} is given up for a quota that may be put back`)
 }
 
 function contractOf(made: readonly Made[]): RewardsContract {

@@ -158,6 +158,13 @@ export function dayOver(payout: Payout, facts: PayoutFacts): PayoutAnswer {
   return { slots: bitsOf([]), ...about, present, paidBefore, paid: paidBefore.length, leftOut }
 }
 
+/**
+ * Slots that have earned the day are below a quota that was raised, and could be paid if it were put back while the contract still takes calls of
+ * the day: the payout waits for that, for with its call they would lose the day.
+ */
+export const waitsForQuota = ({ eligibleNodes, remaining }: PayoutFacts, { leftOut }: PayoutAnswer): boolean =>
+  (eligibleNodes === 0 || remaining > 0) && leftOut.some(({ reason }) => reason === 'QUOTA_RAISED')
+
 const paidIn = ({ slotIds }: Payout, { slots }: PayoutFacts): number[] => slotIds.filter((_, at) => slots[at]!.isPaid)
 
 /**

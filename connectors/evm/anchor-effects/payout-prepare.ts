@@ -2,12 +2,13 @@
 import { isNone } from '../../../schemas/none.ts'
 import type { AnchorIntent, AnchorKey, AnchorResult, PayoutAnswer } from '../../../schemas/types.ts'
 import type { Ask } from '../nodes/ask.ts'
-import { dryRun, type Head, headerOf } from './anchor-chain.ts'
+import { cappedQuantity } from '../nodes/rpc-values.ts'
+import { dryRun, type Head, headerOf, readContract } from './anchor-chain.ts'
 import type { AnchorSettings } from './anchor-options.ts'
 import { withGas } from './anchor-prepare.ts'
 import { NotForLong, NotYet, resultOf } from './anchor-result.ts'
 import { deepBlock, needSame } from './depth.ts'
-import { answerOf, dayOver } from './payout-answer.ts'
+import { answerOf, dayOver, waitsForQuota } from './payout-answer.ts'
 import { rewardCall } from './payout-call.ts'
 import { dayCounterOf, type PayoutQuestion, readFacts } from './payout-facts.ts'
 
@@ -19,10 +20,15 @@ export interface PayoutInput extends PayoutQuestion {
 
 /** The contract's day counter is below the payout's day: its owner put it back, or the day left the chain. Other days can go meanwhile. */
 const DAY_AHEAD = 'DAY_AHEAD'
+/** Slots that have earned the day are below a quota that was raised behind it, and there is time to put it back. Other days can go meanwhile. */
+const QUOTA_RAISED = 'QUOTA_RAISED'
+/** Share of the day behind it up to which such a payout waits; the rest is for its calls. */
+const WAITS_UNTIL = 3 / 4
 
 /**
  * READY with what is to be sent, ALREADY_ANCHORED when nothing is, REVERTED with E38 when the contract takes nothing of the day
- * any more, with DAY_AHEAD when it does not take it yet, or with the code with which it refuses the call now. All reads go to one node.
+ * any more, with DAY_AHEAD when it does not take it yet, with QUOTA_RAISED while slots wait for a lower quota, or with the code with which it
+ * refuses the call now. All reads go to one node.
  * @throws NotYet when what the node says may still change by a reorg, or when the node is behind
  */
 export async function preparePayout(ask: Ask, input: PayoutInput, settings: AnchorSettings): Promise<AnchorResult> {
@@ -35,6 +41,8 @@ export async function preparePayout(ask: Ask, input: PayoutInput, settings: Anch
   const facts = await readFacts(ask, input, head.number)
   if (isOver(counter, payout.payoutOf)) return refusedForGood(ask, input, dayOver(payout, facts), head, settings)
   const answer = answerOf(payout, facts, order.quota)
+  if (waitsForQuota(facts, answer) && (await hasTime(ask, input, counter, head)))
+    return resultOf(intent, 'REVERTED', { error: QUOTA_RAISED })
   await needSame(ask, head, settings)
   if (isNothing(answer)) return nothingToSend(ask, input, answer, head, settings)
   const call = rewardCall(key, answer, payout, input.protocolState)
@@ -51,6 +59,24 @@ export async function preparePayout(ask: Ask, input: PayoutInput, settings: Anch
 const isOver = (counter: number, day: number): boolean => counter > day + 1
 
 const isNothing = ({ slots }: PayoutAnswer): boolean => slots.every((bits) => bits === 0)
+
+/** The contract takes calls of the day until the day behind the next one begins. */
+async function hasTime(
+  ask: Ask,
+  { protocolState, dataMarket, payout }: PayoutInput,
+  counter: number,
+  { number }: Head,
+): Promise<boolean> {
+  if (counter <= payout.payoutOf) return true
+  const read = (name: string) => readContract(ask, protocolState, name, [dataMarket], number)
+  const [perDay] = await read('epochsInADay')
+  const [, , epochId] = await read('currentEpoch')
+  return isEarly(cappedQuantity(epochId, 'epochId'), cappedQuantity(perDay, 'epochsInADay'))
+}
+
+/** By the newest epoch; a day begins with each that is 1 modulo `perDay`. A contract with one epoch a day counts no days on. */
+export const isEarly = (epochId: number, perDay: number): boolean =>
+  perDay > 1 && ((epochId - 1) % perDay) + 1 < Math.ceil(perDay * WAITS_UNTIL)
 
 /** An answer from before the newest call of ours would send what that one has sent. */
 async function needBlock(ask: Ask, number: number, hash: string, head: Head, settings: AnchorSettings): Promise<void> {

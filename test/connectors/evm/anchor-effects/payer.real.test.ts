@@ -71,6 +71,9 @@ const rewardAs = (w: AnchorWorld, slotIds: number[], submissions: number[], elig
 const setQuota = (w: AnchorWorld, quota: number) =>
   w.callAs(w.chain.accounts.owner, 'updateDailySnapshotQuota', [w.market, quota])
 
+/** The contract counts days of no length: nothing tells that a quota may still come back in time. */
+const withoutTime = (w: AnchorWorld) => w.callAs(w.chain.accounts.owner, 'devSetDaySize', [w.market, 0])
+
 /** How many nonces of ours called updateRewards: a call that is slow to be mined may have been sent for a higher fee too. */
 async function callsOf(w: AnchorWorld) {
   const sent = (await w.payments()).filter(({ value: { transactionHash } }) => transactionHash !== '')
@@ -285,6 +288,7 @@ describe('the payer', () => {
     const w = await payWorld()
     await mineFirstOf(w, [12, 9, 11, 12])
     await setQuota(w, 12)
+    await withoutTime(w)
     keep(await w.connect())
     const row = await w.untilPayment(20, 1, isFinal)
     expect(row.leftOut).toEqual([{ slotId: 3, counted: 11, onChain: 0, reason: 'QUOTA_RAISED' }])
@@ -299,6 +303,7 @@ describe('the payer', () => {
     const w = await payWorld()
     await mineFirstOf(w, [12, 9, 11, 12])
     await setQuota(w, 1000)
+    await withoutTime(w)
     keep(await w.connect({}, { rebroadcastMs: 60_000 }))
     await mineAfter(w, () => setQuota(w, 10), 1)
     expect(await w.untilPayment(20, 1, isFinal)).toMatchObject({ sent: 2, eligibleNodes: 3, quota: 10, leftOut: [] })
@@ -311,6 +316,7 @@ describe('the payer', () => {
   it('behavior: a quota that is raised behind the last release of a day pays nobody below it, and that is told', async () => {
     const w = await payWorld()
     await setQuota(w, 12)
+    await withoutTime(w)
     keep(await w.connect())
     await w.pay(...closing([10, 4, 11], 2))
     const rows = [await w.untilPayment(20, 0, isFinal), await w.untilPayment(20, 1, isFinal)]
@@ -319,6 +325,34 @@ describe('the payer', () => {
       [{ slotId: 3, counted: 11, onChain: 0, reason: 'QUOTA_RAISED' }],
     ])
     expect([await countsOf(w, 3), await paidIn(w, 3), await numbersOf(w)]).toEqual([[10, 4, 11], [], [0, 0]])
+  })
+
+  it('behavior: a quota that is raised for some blocks costs nobody the day: the part waits, and other days are paid', async () => {
+    const w = await payWorld()
+    await setQuota(w, 12)
+    keep(await w.connect())
+    await w.pay(...closing([10, 4, 15]), ...closing([4, 15], 2, { payoutOf: 2, epochId: 40 }))
+    expect(await w.untilPayment(40, 0, isFinal)).toMatchObject({ sent: 2, eligibleNodes: 1 })
+    const waiting = await w.untilPayment(20, 0, ({ error }) => error === 'QUOTA_RAISED')
+    expect([waiting.paymentState, await numbersOf(w), await callsOf(w)]).toEqual(['PLANNED', [0, 0], 1])
+    await setQuota(w, QUOTA)
+    expect(await w.untilPayment(20, 0, isFinal)).toMatchObject({ sent: 3, eligibleNodes: 2, leftOut: [], error: '' })
+    expect([await paidIn(w, 3), await numbersOf(w)]).toEqual([
+      [1, 3],
+      [2, 0],
+    ])
+  })
+
+  it('behavior: a quota that stays raised costs only who is below it: the rest is paid before the day is over', async () => {
+    const w = await payWorld()
+    await setQuota(w, 12)
+    keep(await w.connect())
+    await w.pay(...closing([10, 4, 15]))
+    await w.untilPayment(20, 0, ({ error }) => error === 'QUOTA_RAISED')
+    await withoutTime(w)
+    const row = await w.untilPayment(20, 0, isFinal)
+    expect(row.leftOut).toEqual([{ slotId: 1, counted: 10, onChain: 0, reason: 'QUOTA_RAISED' }])
+    expect([await paidIn(w, 3), await numbersOf(w)]).toEqual([[3], [1, 0]])
   })
 
   it('behavior: a quota that is lowered behind a chunk that paid nobody: the number has no slot of it', async () => {

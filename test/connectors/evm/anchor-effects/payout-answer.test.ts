@@ -2,9 +2,10 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { agreedPrepare } from '../../../../connectors/evm/agreed-readings.ts'
 import { resultOf } from '../../../../connectors/evm/anchor-effects/anchor-result.ts'
-import { answerOf, dayOver, outcomeOf } from '../../../../connectors/evm/anchor-effects/payout-answer.ts'
+import { answerOf, dayOver, outcomeOf, waitsForQuota } from '../../../../connectors/evm/anchor-effects/payout-answer.ts'
 import { bitsOf, hasBit, rewardCall, whyClosingNot } from '../../../../connectors/evm/anchor-effects/payout-call.ts'
 import type { PayoutFacts, SlotFacts } from '../../../../connectors/evm/anchor-effects/payout-facts.ts'
+import { isEarly } from '../../../../connectors/evm/anchor-effects/payout-prepare.ts'
 import { protocolStateInterface } from '../../../../connectors/evm/contract/abi.ts'
 import type { Ask } from '../../../../connectors/evm/nodes/ask.ts'
 import { createRpc } from '../../../../connectors/evm/nodes/rpc.ts'
@@ -199,6 +200,39 @@ describe('a closing', () => {
     const payout = payoutOf([9])
     const answer = answerOf(payout, factsOf([slot()], { quota: 8, eligibleLeft: 1 }), QUOTA)
     expect([inCall(answer, payout), answer.eligibleNodes, answer.quota]).toEqual([[1], 1, 8])
+  })
+})
+
+describe('a quota that was raised behind the day', () => {
+  const waits = (
+    counts: readonly number[],
+    more: Partial<PayoutFacts>,
+    slots = counts.map(() => slot()),
+    heldTo = 0,
+  ) => {
+    const facts = factsOf(slots, more)
+    return waitsForQuota(facts, answerOf(payoutOf(counts), facts, heldTo))
+  }
+  it.each([
+    ['before there is a number', [10, 4, 16], { quota: 15, eligibleLeft: 1 }, 0, true],
+    ['while some remain of the number', [10], { quota: 15, eligibleNodes: 2, remaining: 1 }, QUOTA, true],
+    ['nobody who has earned the day is below it', [9, 16], { quota: 15, eligibleLeft: 1 }, 0, false],
+    ['nothing remains of the number', [10], { quota: 15, eligibleNodes: 2, remaining: 0 }, QUOTA, false],
+    ['it is back', [10], { eligibleLeft: 1 }, 0, false],
+  ] as const)('behavior: slots wait for it: %s', (_, counts, facts, heldTo, isWaiting) => {
+    expect(waits(counts, facts, undefined, heldTo)).toBe(isWaiting)
+  })
+
+  it.each([
+    ['the first epoch', 1, 8, true],
+    ['the last before three quarters', 13, 8, true],
+    ['three quarters', 14, 8, false],
+    ['its end', 16, 8, false],
+    ['of a day of two epochs', 1, 2, true],
+    ['of the second of two', 2, 2, false],
+    ['of a contract that counts no days on', 1, 1, false],
+  ] as const)('behavior: the rest of the day behind it is for its calls: %s', (_, epochId, perDay, isTime) => {
+    expect(isEarly(epochId, perDay)).toBe(isTime)
   })
 })
 
