@@ -8,13 +8,14 @@ import { createCodec } from '../schemas/codec.ts'
 import { memoryRegistry } from '../schemas/registry.ts'
 import type { EpochTick, Submission } from '../schemas/types.ts'
 import { partitionFor } from '../streams/partitioner.ts'
-import type { Appender, Log, LogRecord, OutgoingRecord } from '../streams/ports.ts'
+import type { Appender, Clock, Log, LogRecord, OutgoingRecord } from '../streams/ports.ts'
 import { StreamsRuntime } from '../streams/runtime.ts'
 import type { RuntimeObserver } from '../streams/runtime-observer.ts'
 import { sequencerTopology } from '../topology/index.ts'
+import type { ProtocolRules } from '../topology/rules.ts'
 import { sequencerStores } from '../topology/stores.ts'
 import { isEpochSummary, isMarker, sequencerTopics, type Topics } from '../topology/topics.ts'
-import { blockHash, ownerOf, recoveredOf, rules, tick } from './stage-data.ts'
+import { blockHash, ownerOf, recoveredOf, rules as stageRules, tick } from './stage-data.ts'
 
 const STAGES = ['tick-fanout', 'validate', 'admit', 'consensus', 'settle', 'batch']
 const PARTITIONS = 4
@@ -22,6 +23,8 @@ const COMMIT_INTERVAL_MS = 25
 const FEED_RECORDS = 1_000
 /** A look at the log while a close goes on, ms. */
 const LOOK_MS = 5
+/** Nothing that is waited for here takes so long, on a busy machine either. */
+const WAIT_MS_MAX = 600_000
 const FETCH = { maxWaitMs: 500, maxBytesPerPartition: 4 * 1024 * 1024 }
 const POLL_MS = 5
 const SEED = 1
@@ -34,17 +37,29 @@ export interface FlowOptions {
   readonly observer?: RuntimeObserver
   /** Before every name in the log, where several worlds share one. */
   readonly prefix?: string
+  readonly rules?: ProtocolRules
+  /** Stages beside those from a submission to its batch and its verdict. */
+  readonly moreStages?: readonly string[]
+  /** Clock of the runtime; the machine's by default. */
+  readonly clock?: Clock
+  /** The time that records and ticks have, ms since 1970; the machine's by default. */
+  readonly now?: () => number
+  /** The last word on every tick. */
+  readonly withTick?: (tick: EpochTick) => EpochTick
 }
 
 const BLOCKS_PER_EPOCH = 3
-const releaseBlockOf = (epochId: number): number => 10 + epochId * BLOCKS_PER_EPOCH
+export const releaseBlockOf = (epochId: number): number => 10 + epochId * BLOCKS_PER_EPOCH
 /** The header that submissions of an epoch sign as the newest. */
 export const headerOf = (epochId: number): string => blockHash(releaseBlockOf(epochId) + 1)
 export const walletOf = (slotId: number) => slotWallet(SEED, slotId)
 
 export type FlowWorld = Awaited<ReturnType<typeof createFlowWorld>>
 
-export async function createFlowWorld({ log, slots, signatures, observer = {}, prefix = '' }: FlowOptions) {
+export async function createFlowWorld(options: FlowOptions) {
+  const { log, slots, signatures, observer = {}, prefix = '', clock = systemClock, moreStages = [] } = options
+  const { rules = stageRules, now = systemClock.now, withTick = (tick) => tick } = options
+  const recordOf = recordsAt(now)
   const appId = `${prefix}bench`
   const codec = await createCodec(memoryRegistry(), prefix)
   const counts = { submissions: PARTITIONS, validated: PARTITIONS, admitted: PARTITIONS, finalizations: 1 }
@@ -53,22 +68,19 @@ export async function createFlowWorld({ log, slots, signatures, observer = {}, p
   await log.createTopics([submissions, epochTicks, slotTopic, topics.deadLetters])
   const appender = await log.appender()
 
-  const owners = Array.from({ length: slots }, (_, i) => i + 1).map((slotId): OutgoingRecord => {
-    const address = signatures === 'given' ? ownerOf(slotId) : walletOf(slotId).address
-    const value = { slotId, history: [{ sinceBlock: 0, owner: address, active: true, sinceFork: 0, untilFork: 0 }] }
-    return recordOf(slotTopic.name, 0, slotTopic.key.encode({ slotId }), slotTopic.value.encode(value))
-  })
+  const addressOf = (slotId: number): string => (signatures === 'given' ? ownerOf(slotId) : walletOf(slotId).address)
+  const owners = slotRecords(topics, slots, addressOf, recordOf)
   const { length: slotsOffset } = owners
   const [bounds] = await log.bounds([{ topic: slotTopic.name, partition: 0 }])
   if (bounds!.stable === 0) await appender.append(owners)
 
-  const pool = signatures === 'given' ? undefined : await signerPool(signatures.workers)
+  const pool = signatures === 'given' ? undefined : await signerPool(rules, signatures.workers)
   const runtime: StreamsRuntime = new StreamsRuntime(sequencerTopology(rules, topics, sequencerStores(codec)), {
     appId,
     instanceId: 'bench',
     log,
-    clock: systemClock,
-    stages: STAGES,
+    clock,
+    stages: [...STAGES, ...moreStages],
     background: ['settle'],
     commitIntervalMs: COMMIT_INTERVAL_MS,
     observer,
@@ -86,7 +98,7 @@ export async function createFlowWorld({ log, slots, signatures, observer = {}, p
     appender.append(
       ticks.map((one) => {
         const key = epochTicks.key.encode({ dataMarket: one.dataMarket })
-        return recordOf(epochTicks.name, 0, key, epochTicks.value.encode({ ...one, slotsOffset }))
+        return recordOf(epochTicks.name, 0, key, epochTicks.value.encode({ ...withTick(one), slotsOffset }))
       }),
     )
 
@@ -101,7 +113,7 @@ export async function createFlowWorld({ log, slots, signatures, observer = {}, p
     open: (epochId: number) => appendTicks(...openTicks(epochId)),
     close: (epochId: number) => appendTicks(...closeTicks(epochId)),
     /** Appends submissions as the intake does. */
-    feed: (all: Iterable<Submission>) => feed(appender, topics, all),
+    feed: (all: Iterable<Submission>) => feed(appender, topics, recordOf, all),
     /** The stages that a submission passes, each with what it reads, in order. */
     path: [
       ['validate', submissions],
@@ -114,7 +126,32 @@ export async function createFlowWorld({ log, slots, signatures, observer = {}, p
   }
 }
 
-async function feed(appender: Appender, { submissions }: Topics, all: Iterable<Submission>): Promise<void> {
+type MakeRecord = (topic: string, partition: number, key: Uint8Array, value: Uint8Array) => OutgoingRecord
+
+/** Records of the time that it is when they are made: retention looks at it. */
+const recordsAt =
+  (now: () => number): MakeRecord =>
+  (topic, partition, key, value) => ({ topic, partition, timestamp: now(), key, value })
+
+/** The slots from 1 on, each with one owner from the beginning. */
+const slotRecords = (
+  { slots: { name, key, value } }: Topics,
+  count: number,
+  addressOf: (slotId: number) => string,
+  recordOf: MakeRecord,
+): OutgoingRecord[] =>
+  Array.from({ length: count }, (_, i) => {
+    const slotId = i + 1
+    const owner = { sinceBlock: 0, owner: addressOf(slotId), active: true, sinceFork: 0, untilFork: 0 }
+    return recordOf(name, 0, key.encode({ slotId }), value.encode({ slotId, history: [owner] }))
+  })
+
+async function feed(
+  appender: Appender,
+  { submissions }: Topics,
+  recordOf: MakeRecord,
+  all: Iterable<Submission>,
+): Promise<void> {
   let burst: OutgoingRecord[] = []
   for (const submission of all) {
     const { dataMarket, epochId, projectId } = submission
@@ -134,19 +171,11 @@ const givenSigners: SignerPool = {
 }
 
 /** Compiled: a worker thread cannot load the sources. */
-async function signerPool(workers: number): Promise<SignerPool> {
+async function signerPool(rules: ProtocolRules, workers: number): Promise<SignerPool> {
   const compiled = new URL('../dist/ops/run/signers.js', import.meta.url).href
   const { createSignerPool } = (await import(compiled)) as typeof import('../ops/run/signers.ts')
   return createSignerPool(rules, workers)
 }
-
-const recordOf = (topic: string, partition: number, key: Uint8Array, value: Uint8Array): OutgoingRecord => ({
-  topic,
-  partition,
-  timestamp: systemClock.now(), // retention looks at it
-  key,
-  value,
-})
 
 function openTicks(epochId: number): EpochTick[] {
   const release = releaseBlockOf(epochId)
@@ -166,20 +195,27 @@ function closeTicks(epochId: number): EpochTick[] {
 
 async function caughtUp(log: Log, group: string, { name, partitions }: { name: string; partitions: number }) {
   const all = Array.from({ length: partitions }, (_, partition) => ({ topic: name, partition }))
-  for (;;) {
+  await until(`${group} has read ${name}`, POLL_MS, async () => {
     const [bounds, offsets] = await Promise.all([log.bounds(all), log.committedOffsets(group, all)])
-    if (bounds.every(({ stable }, i) => (offsets[i]?.next ?? 0) >= stable)) return
-    await systemClock.sleep(POLL_MS)
-  }
+    return bounds.every(({ stable }, i) => (offsets[i]?.next ?? 0) >= stable)
+  })
+}
+
+/** @param what as in "it is not so that …" @throws Error when it is not so after WAIT_MS_MAX */
+export async function until(what: string, everyMs: number, condition: () => boolean | Promise<boolean>): Promise<void> {
+  for (const end = performance.now() + WAIT_MS_MAX; !(await condition()); await systemClock.sleep(everyMs))
+    if (performance.now() > end) throw new Error(`after ${WAIT_MS_MAX / 1_000} s it is not so that ${what}`)
 }
 
 /** Resolves when a partition 0 has committed records from an offset on; answers the offset behind them. */
 export async function untilCommitted(log: Log, topic: string, from: number): Promise<number> {
-  for (;;) {
+  let stable = from
+  await until(`${topic} goes on behind ${from}`, LOOK_MS, async () => {
     const [bounds] = await log.bounds([{ topic, partition: 0 }])
-    if (bounds!.stable > from) return bounds!.stable
-    await systemClock.sleep(LOOK_MS)
-  }
+    stable = bounds!.stable
+    return stable > from
+  })
+  return stable
 }
 
 /** Resolves when the last batch of an epoch has been read; answers the offset after it. */

@@ -1,7 +1,7 @@
 /** The figures that a file of the repository keeps (docs/benchmarks.json), to hold the next ones against. */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { availableParallelism, cpus, loadavg, totalmem } from 'node:os'
-import { type Figure, fallen, shown } from './figures.ts'
+import { type Figure, fallen, shown, tableOf } from './figures.ts'
 
 export interface KeptFigures {
   /** By benchmark: when and on what it was measured. */
@@ -38,6 +38,29 @@ export function keep(file: string, machine: string, figures: readonly Figure[]):
   const machines = { ...before.machines, ...Object.fromEntries([...measured].map((bench) => [bench, machine])) }
   const all = [...before.figures.filter(({ bench }) => !measured.has(bench)), ...figures]
   writeFileSync(file, `${JSON.stringify({ machines, figures: all } satisfies KeptFigures, null, 2)}\n`)
+}
+
+/** Options of a program that measures one benchmark by itself; `npm run bench` has the same. */
+export const FIGURE_OPTIONS = {
+  runs: { type: 'string', default: '5' },
+  save: { type: 'string' },
+  against: { type: 'string' },
+  json: { type: 'boolean', default: false },
+} as const
+
+/**
+ * Prints the figures and keeps them, as the options say, and compares them with those that were kept before.
+ * @returns the exit code: 1 when one fell
+ */
+export function report(
+  { bench, machine: conditions, figures }: { bench: string; machine: string; figures: readonly Figure[] },
+  { save, json }: { save?: string | undefined; json: boolean },
+  kept: readonly Figure[],
+): 0 | 1 {
+  if (json) console.log(JSON.stringify({ machine: conditions, figures }))
+  else console.log(`\n## ${bench} (${conditions}; ${figures[0]?.runs ?? 0} runs)\n\n${tableOf(figures)}`)
+  if (save) keep(save, conditions, figures)
+  return compare(figures, kept)
 }
 
 /** Says which figures fell. @returns the exit code: 1 when one did */

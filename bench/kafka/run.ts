@@ -6,7 +6,7 @@
  *
  * Rates are per second of wall time and per CPU-second (user and system) of the client process; the broker's own are not
  * counted. `--runs N`, `--records N`, `--no-java`, `--no-engine`, `--no-sequencer`, `--transactions 1`;
- * `--broker host:port` for one that runs already; `--save FILE` and `--against FILE` as `npm run bench` has them.
+ * `--broker host:port` for one that runs already; `--save`, `--against` and `--json` as `npm run bench` has them.
  */
 import { execFile } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
@@ -17,8 +17,8 @@ import { parseArgs, promisify } from 'node:util'
 import { openKafkaLog } from '../../connectors/log/kafka/kafka-log.ts'
 import { systemClock } from '../../connectors/system-clock.ts'
 import { startKafka } from '../../ops/world/brokers/start.ts'
-import { figuresOf, tableOf } from '../figures.ts'
-import { askedRuns, compare, keep, keptIn, machine } from '../kept-figures.ts'
+import { figuresOf } from '../figures.ts'
+import { askedRuns, FIGURE_OPTIONS, keptIn, machine, report } from '../kept-figures.ts'
 import { type BenchRow, row } from '../rows.ts'
 import { PROJECTS, SLOTS } from '../stage-data.ts'
 import type { ClientRun, ClientSettings, Measured } from './client.ts'
@@ -31,15 +31,13 @@ const BROKER_JVM = ['-Xms512m', '-Xmx1g']
 
 const { values: options } = parseArgs({
   options: {
-    runs: { type: 'string', default: '5' },
+    ...FIGURE_OPTIONS,
     records: { type: 'string', default: '1500000' },
     java: { type: 'boolean', default: true },
     engine: { type: 'boolean', default: true },
     sequencer: { type: 'boolean', default: true },
     transactions: { type: 'string', default: '2' },
     broker: { type: 'string' },
-    save: { type: 'string' },
-    against: { type: 'string' },
   },
   allowNegative: true,
 })
@@ -55,6 +53,7 @@ const CONDITIONS =
 const kept = options.against === undefined ? [] : keptIn(options.against)
 const conditions = machine()
 const measured: BenchRow[][] = []
+console.error(`${records} records, of which the first ${warmUp} are not measured`)
 await withBroker(async (bootstrap) => {
   const settings: ClientSettings = { brokers: [bootstrap], transactionsVersion: options.transactions === '1' ? 1 : 2 }
   if (options.engine) await fill(settings)
@@ -66,11 +65,7 @@ await withBroker(async (bootstrap) => {
     ])
   }
 })
-const figures = figuresOf('kafka', measured)
-console.log(`\n## kafka (${conditions}; ${runs} runs; ${records} records, the first ${warmUp} not measured)\n`)
-console.log(tableOf(figures))
-if (options.save) keep(options.save, conditions, figures)
-process.exitCode = compare(figures, kept)
+process.exitCode = report({ bench: 'kafka', machine: conditions, figures: figuresOf('kafka', measured) }, options, kept)
 
 async function engine(settings: ClientSettings, bootstrap: string, run: number): Promise<BenchRow[]> {
   const rows: BenchRow[] = []
