@@ -160,7 +160,10 @@ export interface AnchorObserver extends RpcObserver {
   lowBalance?(wei: bigint, needed: bigint): void
   /** No node takes a transaction. It is looked at again with every block, and sent again after the pause. */
   transactionRefused?(key: AnchorKey, refused: TransactionRefused): void
-  /** A transaction could be the next, and is in no block for `stuckMs`; told once of each. The transaction is sent again meanwhile. */
+  /**
+   * A transaction could be the next, and is in no block for `stuckMs`, or for some blocks with no node that has it; told once of each. It is
+   * sent again meanwhile.
+   */
   transactionUnmined?(key: AnchorKey, unmined: TransactionUnmined): void
   /** The contract refuses the call, in a dry run or in a block. */
   reverted?(code: string, key: AnchorKey): void

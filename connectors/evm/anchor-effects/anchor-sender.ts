@@ -29,6 +29,8 @@ const REFUSED_ROUNDS_MAX = 3
 const CLAIMS: readonly RefusalReason[] = ['known', 'nonce']
 /** After so many in a row, with nothing of it to be seen, such words are taken for what they are. */
 const DOUBTED_REFUSALS = 3
+/** Blocks that pass by a transaction which is next before the nodes are asked whether they still have it; twice as many each time that none has. */
+const MISSED_BLOCKS = 2
 
 export interface SendPorts {
   readonly rpc: Pick<Rpc, 'read' | 'each' | 'agree' | 'agreeing'>
@@ -65,6 +67,9 @@ export class Sender {
   /** When it began to be the next of the signer; undefined while it is not. */
   private nextSince: number | undefined
   private broadcastAt = Number.NEGATIVE_INFINITY
+  /** The block since which none has it, and how many may pass it by. */
+  private missedSince = 0
+  private missedMax = MISSED_BLOCKS
   /** In a row. */
   private refusals = 0
   /** A node took it at some time of this attempt. */
@@ -114,28 +119,48 @@ export class Sender {
     if (this.refused !== undefined) {
       const given = await this.consider(view, this.refused)
       if (given) return given
-    } else if (clock.now() >= this.broadcastAt || itsTurnCame) {
+    } else if (clock.now() >= this.broadcastAt || itsTurnCame || (await this.isDropped(view))) {
       const refusal = await this.refusalBeforeFirst()
       if (refusal !== undefined) return resultOf(this.sent.intent, 'REJECTED', { error: refusal })
       await this.send(head)
       if (this.refused !== undefined) return 'LOOK'
     }
-    if (this.nextSince !== undefined && clock.now() - this.nextSince >= stuckMs) await this.tellUnmined(view)
+    if (this.nextSince !== undefined && clock.now() - this.nextSince >= stuckMs)
+      await this.tellUnmined(view, () => isHeld(this.ports.rpc, this.sent.intent))
     // A transaction behind a nonce gap is never mined at any fee; only the next nonce can be stuck.
     const long = head.number - this.firstBlock >= stuckBlocks && clock.now() - this.started >= stuckMs
     return long && isNext ? this.conclude() : undefined
   }
 
+  /** A node said that it took it, blocks passed it by, and no node has it: the word was worth nothing, and those behind wait. */
+  private async isDropped(view: View): Promise<boolean> {
+    const { head } = view
+    if (!this.taken || this.nextSince === undefined || head.number - this.missedSince < this.missedMax) return false
+    this.missedSince = head.number
+    if (await isHeld(this.ports.rpc, this.sent.intent)) return false
+    this.missedMax *= 2
+    await this.tellUnmined(view, async () => false)
+    return true
+  }
+
   /** Says what is seen of it, once, since nothing that is seen says why. The words of the nodes were told when they refused it. */
-  private async tellUnmined({ head, nonceNow: nextNonce, lost }: View): Promise<void> {
+  private async tellUnmined(
+    { head, nonceNow: nextNonce, lost }: View,
+    isInPool: () => Promise<boolean>,
+  ): Promise<void> {
     const { key, intent } = this.sent
     const { nonce } = intent
-    const { rpc, clock, memory } = this.ports
+    const { clock, memory } = this.ports
     if (memory.unminedTold === nonce || (this.refusal && !CLAIMS.includes(this.refusal.reason))) return
     memory.unminedTold = nonce
     const ms = clock.now() - this.nextSince!
-    const inPool = await isHeld(rpc, intent)
-    const seen = { block: head.number, nextNonce, inPool, taken: this.taken, lostBlock: lost?.blockNumber }
+    const seen = {
+      block: head.number,
+      nextNonce,
+      inPool: await isInPool(),
+      taken: this.taken,
+      lostBlock: lost?.blockNumber,
+    }
     this.settings.observer?.transactionUnmined?.(key, { nonce, ms, ...seen })
   }
 
@@ -152,6 +177,7 @@ export class Sender {
   private async send(head: Head): Promise<void> {
     this.refused = await broadcast(this.ports.rpc, this.sent.intent.rawTransactions.at(-1)!)
     this.broadcastAt = this.ports.clock.now() + this.settings.rebroadcastMs
+    this.missedSince = head.number
     if (this.refused !== undefined) return
     if (!this.taken) {
       this.started = this.ports.clock.now() // a transaction that was refused before did not wait in any pool

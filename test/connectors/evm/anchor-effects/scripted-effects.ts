@@ -43,6 +43,7 @@ export async function carriedOut(
   { offset = 0, transactionGasMax = 0, batchIsLost = false, mined = '', heldBatch = BATCH, showsHeads = false } = {},
 ) {
   const { node, ask: askNode } = scripted()
+  node.noncePending = 8 // what is sent lies in its pool
   if (mined !== '')
     node.receipts.set(mined, { block: 5, status: 1, gasUsed: 1, logs: [eventLog('SnapshotBatchSubmitted')] })
   const eligible = dataMarketInterface.getFunction('eligibleNodesForDay')!
