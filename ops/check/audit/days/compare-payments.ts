@@ -189,8 +189,9 @@ function isAnswerOf(row: Payment, answer: PayoutAnswer, history: PaymentHistory)
   )
 }
 
-/** A call may be final twice, when the chain goes back behind it. */
+/** A dry run knows of those alone that were paid before. A call may be final twice, when the chain goes back behind it. */
 function isPaidBy({ paid, sent, paidBefore }: Payment, answer: PayoutAnswer, history: PaymentHistory): boolean {
+  if (!isNone(answer.paid) && answer.paid !== answer.paidBefore.length) return false
   if (isNone(paid)) return true
   return sent === 0 ? paid === answer.paid : history.paid.has(paid - paidBefore.length)
 }
