@@ -129,12 +129,12 @@ export async function createFlowWorld(options: FlowOptions) {
 type MakeRecord = (topic: string, partition: number, key: Uint8Array, value: Uint8Array) => OutgoingRecord
 
 /** Records of the time that it is when they are made: retention looks at it. */
-const recordsAt =
+export const recordsAt =
   (now: () => number): MakeRecord =>
   (topic, partition, key, value) => ({ topic, partition, timestamp: now(), key, value })
 
 /** The slots from 1 on, each with one owner from the beginning. */
-const slotRecords = (
+export const slotRecords = (
   { slots: { name, key, value } }: Topics,
   count: number,
   addressOf: (slotId: number) => string,
@@ -177,7 +177,7 @@ async function signerPool(rules: ProtocolRules, workers: number): Promise<Signer
   return createSignerPool(rules, workers)
 }
 
-function openTicks(epochId: number): EpochTick[] {
+export function openTicks(epochId: number): EpochTick[] {
   const release = releaseBlockOf(epochId)
   return [
     tick('HEAD', release),
@@ -193,7 +193,7 @@ function closeTicks(epochId: number): EpochTick[] {
   return [tick('HEAD', release + 2), closed]
 }
 
-async function caughtUp(log: Log, group: string, { name, partitions }: { name: string; partitions: number }) {
+export async function caughtUp(log: Log, group: string, { name, partitions }: { name: string; partitions: number }) {
   const all = Array.from({ length: partitions }, (_, partition) => ({ topic: name, partition }))
   await until(`${group} has read ${name}`, POLL_MS, async () => {
     const [bounds, offsets] = await Promise.all([log.bounds(all), log.committedOffsets(group, all)])
