@@ -140,7 +140,7 @@ export class Sender {
     if (await isHeld(this.ports.rpc, this.sent.intent)) return false
     this.missedMax *= 2
     await this.tellUnmined(view, async () => false)
-    return true
+    return (await this.refusalNow()) === undefined // else it is left until it is STUCK, and a filler costs less
   }
 
   /** Says what is seen of it, once, since nothing that is seen says why. The words of the nodes were told when they refused it. */
@@ -166,12 +166,17 @@ export class Sender {
 
   /** A call that pays is not sent unchecked: since it was signed an outage may have passed, or somebody else has paid. */
   private async refusalBeforeFirst(): Promise<string | undefined> {
-    const { intent, call } = this.sent
-    const { rpc, persist } = this.ports
     if (this.broadcastAt !== Number.NEGATIVE_INFINITY) return undefined
     this.ports.needSendable()
-    if (intent.call !== 'REWARD') return undefined
-    return persist(() => agreedRefusal(rpc, (ask) => dryRun(ask, intent.signer, call, 'latest')))
+    return this.sent.intent.call === 'REWARD' ? this.refusalNow() : undefined
+  }
+
+  /** The code with which the contract refuses the call in the newest block; a filler calls nothing. */
+  private async refusalNow(): Promise<string | undefined> {
+    const { intent, call } = this.sent
+    const { rpc, persist } = this.ports
+    if (intent.call === 'FILL') return undefined
+    return await persist(() => agreedRefusal(rpc, (ask) => dryRun(ask, intent.signer, call, 'latest')))
   }
 
   private async send(head: Head): Promise<void> {
@@ -259,11 +264,12 @@ export class Sender {
 
   /** With what the chain asks by now, and whether the call would still do anything. */
   private async stuck({ maxFee, tip }: Price): Promise<AnchorResult> {
-    const { intent, call } = this.sent
-    const { rpc, persist } = this.ports
-    const run = () => agreedRefusal(rpc, (ask) => dryRun(ask, intent.signer, call, 'latest'))
-    const error = intent.call === 'FILL' ? undefined : await persist(run)
+    const error = await this.refusalNow()
     this.settings.observer?.feeBumped?.()
-    return resultOf(intent, 'STUCK', { maxFeePerGas: `${maxFee}`, maxPriorityFeePerGas: `${tip}`, error: error ?? '' })
+    return resultOf(this.sent.intent, 'STUCK', {
+      maxFeePerGas: `${maxFee}`,
+      maxPriorityFeePerGas: `${tip}`,
+      error: error ?? '',
+    })
   }
 }

@@ -522,6 +522,9 @@ describe('a transaction that could be next and is in no block', () => {
     script.node.noncePending = 8 // and one that lies in a pool is not
     await follow(script, intentOf([raw]), count)
     expect(sent.slice(4)).toEqual([3, 3, 3, 3])
+    Object.assign(script.node, { noncePending: 7, revert: 'E43' }) // nor one whose call has become pointless
+    await follow(script, intentOf([raw]), count)
+    expect(sent.slice(8)).toEqual([4, 4, 4, 4])
   })
 
   it('behavior: of one that was mined, from when its block was lost', async () => {
