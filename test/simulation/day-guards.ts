@@ -325,7 +325,6 @@ const ANSWER: readonly Guard[] = [
     find: 'return { eligibleNodes, quota: heldTo }',
     replace: 'return { eligibleNodes: 0, quota: heldTo }',
     why: 'by a quota that is lowered ahead of it in its block it marks slots as paid, and credits them nothing',
-    uncaught: 'the quota must be put back in the very block of the call; the answer’s own tests have it',
   },
   {
     name: 'no call carries a number of which nothing remains',
@@ -333,8 +332,6 @@ const ANSWER: readonly Guard[] = [
     find: "if (isCall && purpose === 'CLOSING' && remaining > 0)",
     replace: "if (isCall && purpose === 'CLOSING' && remaining >= 0)",
     why: 'it would be refused (E47)',
-    uncaught:
-      'a call that pays nobody behind the last slot of its number is too rare here; the answer’s own tests have it',
   },
   {
     name: 'a closing is not made without the number that the contract has by now',
