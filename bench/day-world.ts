@@ -276,6 +276,8 @@ function tell(epoch: number, epochs: number, ms: number): void {
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const [directory, epochs, submissions] = process.argv.slice(2)
+  process.stdin.once('end', () => process.exit(1)).resume() // nobody is left to measure for
   const run = await runDay(directory!, { epochs: Number(epochs), submissions: Number(submissions) })
   process.stdout.write(JSON.stringify(run))
+  process.stdin.destroy()
 }

@@ -66,7 +66,7 @@ async function runOnce(): Promise<{ readonly tenths: readonly Tenth[]; readonly 
     const file = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
     const words = ['--expose-gc', '--import', file('../ops/bin/shim.mjs'), '--import', 'tsx', file('./day-world.ts')]
     const child = spawn(process.execPath, [...words, directory, `${epochs}`, `${submissions}`], {
-      stdio: ['ignore', 'pipe', 'inherit'],
+      stdio: ['pipe', 'pipe', 'inherit'],
     })
     const [output, [code, signal]] = await Promise.all([text(child.stdout), once(child, 'close')])
     if (code !== 0) throw new Error(`the process of the run ended with ${code ?? signal}`)

@@ -20,7 +20,7 @@ const BEGIN = /<!-- figures: \w+ -->/g
 
 /**
  * The page with its tables as the kept figures have them.
- * @throws Error when a comment is alone, names a benchmark that is not kept, or a kept benchmark has no place in the page
+ * @throws Error when a comment is alone, or a kept benchmark has no place in the page
  */
 export function pageWith(page: string, kept: KeptFigures): string {
   const placed = [...page.matchAll(TABLE)].map(([, name]) => name!)
@@ -35,8 +35,9 @@ function tableFor(name: string, { machines, figures }: KeptFigures): string {
   if (name === 'aims') return aimsTable(AIMS, figures)
   const ofBench = figures.filter(({ bench }) => bench === name)
   const [first] = ofBench
-  if (!first) throw new Error(`no figures of ${name} are kept`)
-  return `Median of ${first.runs} runs. ${machines[name]}.\n\n${tableOf(ofBench)}`
+  if (!first) return `No medians of \`${name}\` are kept yet.`
+  const runs = first.runs === 1 ? 'One run' : `Median of ${first.runs} runs`
+  return `${runs}. ${machines[name]}.\n\n${tableOf(ofBench)}`
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

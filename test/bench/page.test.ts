@@ -34,13 +34,19 @@ test('default: a table takes the place between its comments, and the rest of the
   expect(pageWith(page('| it | 9 |\n'), kept)).toBe(page(`${table}\n`))
 })
 
+test('default: a place for what is not kept says so', () => {
+  expect(pageWith('<!-- figures: log -->\n<!-- end -->\n<!-- figures: flow -->\n<!-- end -->', kept)).toContain(
+    '<!-- figures: flow -->\nNo medians of `flow` are kept yet.\n<!-- end -->',
+  )
+})
+
+test('behavior: figures of one run are called so', () => {
+  const once: KeptFigures = { ...kept, figures: [{ ...figure, runs: 1 }] }
+  expect(pageWith('<!-- figures: log -->\n<!-- end -->', once)).toContain('One run. a machine.')
+})
+
 test.each([
   ['has no place for kept figures', 'no table', 'the page has no table for log'],
-  [
-    'asks for figures that are not kept',
-    '<!-- figures: log -->\n<!-- end --><!-- figures: flow -->\n<!-- end -->',
-    'of flow',
-  ],
   ['begins a table in a table', '<!-- figures: log -->\n<!-- figures: log -->\n<!-- end -->', '2 tables begin, and 1'],
   ['ends no table', '<!-- figures: log -->\n', '1 tables begin, and 0 of them end'],
 ])('error: a page that %s is refused', (_, page, words) => {
