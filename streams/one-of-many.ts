@@ -7,7 +7,7 @@ import { type Clock, type Log, LogError, mayBeginAgain } from './ports.ts'
 
 export interface OneOfMany {
   readonly group: string
-  /** Has one partition. */
+  /** The owner of its partition 0 works: ours have one, and somebody may have added others. */
   readonly topic: string
   /** Name of this process in the group; a second process of the same name ends the first. */
   readonly instanceId: string
@@ -105,7 +105,7 @@ async function member(options: OneOfMany, log: Log, clock: Clock, signal: AbortS
   const membership = await log.join(
     { group, topics: [topic], instanceId, fingerprint },
     {
-      assigned: (partitions) => tell(partitions.length > 0),
+      assigned: (partitions) => tell(partitions.some(({ partition }) => partition === 0)),
       lost(cause) {
         lost = cause
         tell(false)

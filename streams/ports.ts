@@ -179,7 +179,10 @@ export interface FetchOptions {
 }
 
 export interface Log {
-  /** Idempotent. Rejects with `TOPIC_MISMATCH` when a topic exists with another partition count. */
+  /**
+   * Idempotent. Rejects with `TOPIC_MISMATCH` when a topic exists with fewer partitions. Where somebody may have added some, they are left
+   * alone; a log that only its owner can change refuses more, too.
+   */
   createTopics(topics: readonly TopicConfig[]): Promise<void>
   partitionCount(topic: string): Promise<number>
   /**

@@ -70,7 +70,7 @@ function topicChanges(topic: DesiredTopic, live: LiveTopic | undefined, brokers:
     changes.push({
       ...about,
       class: 'refused',
-      detail: `partitions ${live.partitions} → ${partitions}`,
+      detail: `${live.partitions} partitions, of which ${partitions} are used`,
       advice: FEWER_PARTITIONS,
     })
   if (live.replicationFactor !== replicationFactor)
@@ -179,7 +179,8 @@ export function describeTopic({ partitions, replicationFactor, configs }: Desire
 
 const MORE_PARTITIONS =
   'Keys would move to other partitions, away from the state that knows them. Let every epoch close and be anchored, stop all roles, then deploy under a new appId and prefix, with clock.startBlock at the block after the last epoch.'
-const FEWER_PARTITIONS = 'Kafka cannot take partitions away. Keep the number, or deploy under a new appId and prefix.'
+const FEWER_PARTITIONS =
+  'Somebody has added them, and Kafka takes none away. Nothing stands still: nobody here writes or reads them, and what lies in them is of somebody else.'
 const OTHER_COPIES = 'Move the replicas with kafka-reassign-partitions.sh; afterwards the plan has nothing to say here.'
 const OTHER_KEYS =
   'The same key would lie in another partition. A new shape of keys needs a topic of its own, e.g. with the ending .v2.'

@@ -66,6 +66,14 @@ describe('on a log', () => {
     expect(second.state.owned.at(-1)).toBe(true)
   })
 
+  test('behavior: somebody has added a partition to the topic: still one works', async () => {
+    await log.createTopics([{ name: 'wide', partitions: 2, cleanup: 'delete' }])
+    const [a, b] = [holder(log, 'a', { topic: 'wide' }), holder(log, 'b', { topic: 'wide' })]
+    await vi.waitFor(() => expect([a.state.owned.length, b.state.owned.length]).toEqual([2, 1]))
+    expect([a.state.owned.at(-1), b.state.owned.at(-1)].sort()).toEqual([false, true])
+    await vi.waitFor(() => expect(a.state.running + b.state.running).toBe(1))
+  })
+
   test('behavior: closing while it joins leaves nothing running', async () => {
     const { part, state } = holder(log, 'a')
     await part.close()

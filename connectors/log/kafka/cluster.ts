@@ -158,6 +158,13 @@ export class KafkaCluster {
     return (await this.describe(topic)).leaders.length
   }
 
+  /** The log works with so many partitions of a topic: more that are there are nobody's. */
+  expectPartitions(topic: string, partitions: number): void {
+    this.identities.expects(topic, partitions)
+    const known = this.topics.get(topic)
+    if (known) this.topics.set(topic, this.identities.ownPartitions(known))
+  }
+
   /** Somebody else leads partitions of this topic. */
   forgetLeaders(topic: string): void {
     this.moved.add(topic)
@@ -233,7 +240,7 @@ export class KafkaCluster {
         this.identities.missing(topic.name)
       }
       if (topic.errorCode !== 0 || !this.identities.learn(topic)) continue
-      this.topics.set(topic.name, topic)
+      this.topics.set(topic.name, this.identities.ownPartitions(topic))
       this.moved.delete(topic.name)
     }
     return found
@@ -271,7 +278,7 @@ export class KafkaCluster {
       const { topics } = await attempts(this.limits(LOOKUP_LIMIT_MS), () => this.lookup([topic]))
       const [found] = topics
       const errorCode = found?.errorCode ?? Code.UNKNOWN_TOPIC_OR_PARTITION
-      if (errorCode === 0) return found!
+      if (errorCode === 0) return this.identities.ownPartitions(found!)
       if (errorCode === Code.INVALID_TOPIC) throw new LogError('INVALID_TOPIC', `${topic} is no topic name`)
       if (errorCode !== Code.UNKNOWN_TOPIC_OR_PARTITION) throw new KafkaRefusal(errorCode, `metadata of ${topic}`)
       if (look >= UNKNOWN_TOPIC_LOOKS) throw this.identities.unknown(topic)

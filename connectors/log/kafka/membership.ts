@@ -149,7 +149,7 @@ export class GroupMembership implements Membership {
     }
   }
 
-  /** A changed partition count ends the membership: no task exists for the new partitions. */
+  /** A topic that is another one ends the membership. */
   private async lookAtTopics(): Promise<void> {
     const { topics, watched = [] } = this.options
     await this.cluster.lookAtAll([...topics, ...watched]).catch((error) => {

@@ -2,8 +2,9 @@ import { LogError, PositionLostError } from '../../../streams/ports.ts'
 import type { TopicMetadata } from './requests/metadata.ts'
 
 /**
- * The topics as this process first saw them. Keys are looked for in the partitions where they were put, and positions mean
- * something in the log that they were kept for: so a topic with other partitions, or with another id, is not gone on with.
+ * The topics as this process first saw them, with the partitions that it works with. Keys are looked for in the partitions where they were
+ * put, and positions mean something in the log that they were kept for: so a topic with fewer partitions, or with another id, is not gone on
+ * with. Partitions that somebody adds change nothing: nobody here writes or reads them.
  */
 export class TopicIdentities {
   private readonly partitionCounts = new Map<string, number>()
@@ -13,6 +14,16 @@ export class TopicIdentities {
   /** Id of the topic as it was first seen; undefined when it was not, and where the cluster gives none. */
   idOf(topic: string): string | undefined {
     return this.ids.get(topic)
+  }
+
+  /** The process works with so many partitions of the topic, however many there are. */
+  expects(topic: string, partitions: number): void {
+    this.partitionCounts.set(topic, partitions)
+  }
+
+  /** Its partitions, without those that were added. */
+  ownPartitions(found: TopicMetadata): TopicMetadata {
+    return { ...found, leaders: found.leaders.slice(0, this.partitionCounts.get(found.name)) }
   }
 
   /** @returns whether the topic is still the same */
@@ -60,14 +71,15 @@ export class TopicIdentities {
       return new PositionLostError('TOPIC_RECREATED', { topic: name }, recreated(name, known!, id))
     const expected = this.partitionCounts.get(name) ?? found
     this.partitionCounts.set(name, expected)
-    if (found === expected) return undefined
-    return new LogError(
-      'TOPIC_MISMATCH',
-      `topic ${name} has ${found} partitions now; there were ${expected} when this process began. What somebody else puts ` +
-        'into new ones would be read by no task, and Kafka cannot take them away again',
-    )
+    if (found >= expected) return undefined
+    return new LogError('TOPIC_MISMATCH', tooFew(name, found, expected))
   }
 }
+
+/** Says that a topic is not the one that was deployed. */
+export const tooFew = (name: string, found: number, expected: number): string =>
+  `topic ${name} has ${found} partitions, not ${expected}. Kafka takes none away, so it was deleted and made anew by somebody else: ` +
+  `which partition a key is in, and so where its state is, follows from their number. ${ADVICE}`
 
 const recreated = (name: string, known: string, id: string): string =>
   `topic ${name} was deleted and made anew while this process ran: its id was ${known} and is ${id} now. Nothing is read ` +

@@ -7,6 +7,7 @@ import { perLeader } from './per-leader.ts'
 import { createTopics as createRequest } from './requests/create-topics.ts'
 import { listOffsets } from './requests/list-offsets.ts'
 import { metadata, type TopicMetadata } from './requests/metadata.ts'
+import { tooFew } from './topic-identities.ts'
 
 /** How long brokers may take to create topics, and to tell one another. */
 const CREATE_LIMIT_MS = 30_000
@@ -33,7 +34,8 @@ export function topicSettings({ cleanup, retentionMs }: TopicConfig): Readonly<R
 }
 
 /**
- * Creates what is missing. The settings of what exists are left as they are: to change them is the operator's.
+ * Creates what is missing. The settings of what exists are left as they are: to change them is the operator's. Of a topic with more
+ * partitions the log works with the first ones.
  * @throws LogError `TOPIC_MISMATCH` (then nothing was created), `INVALID_TOPIC`, and what the brokers refuse
  */
 export async function createTopics(cluster: KafkaCluster, configs: readonly TopicConfig[]): Promise<void> {
@@ -57,14 +59,11 @@ async function missingTopics(cluster: KafkaCluster, configs: readonly TopicConfi
     if (errorCode === Code.UNKNOWN_TOPIC_OR_PARTITION) missing.push(config)
     else if (errorCode === Code.INVALID_TOPIC) throw new LogError('INVALID_TOPIC', `${config.name} is no topic name`)
     else if (errorCode !== 0) throw new KafkaRefusal(errorCode, `metadata of ${config.name}`)
-    else if (leaders.length !== config.partitions) wrong.push(mismatch(config, leaders.length))
+    else if (leaders.length < config.partitions) wrong.push(tooFew(config.name, leaders.length, config.partitions))
+    else cluster.expectPartitions(config.name, config.partitions)
   }
   if (wrong.length === 0) return missing
-  throw new LogError(
-    'TOPIC_MISMATCH',
-    `${wrong.join('; ')}. Which partition a key is in, and so where its state is, follows from their number: configure the ` +
-      'number that is there, or start with new topics (another prefix)',
-  )
+  throw new LogError('TOPIC_MISMATCH', wrong.join('; '))
 }
 
 /** @param brokersComeUntil ms; until then a broker that is missing may be about to register */
@@ -112,6 +111,3 @@ async function lookup(cluster: KafkaCluster, configs: readonly TopicConfig[]): P
     ({ name }) => byName.get(name) ?? { name, errorCode: Code.UNKNOWN_TOPIC_OR_PARTITION, id: undefined, leaders: [] },
   )
 }
-
-const mismatch = ({ name, partitions }: TopicConfig, existing: number): string =>
-  `topic ${name} has ${existing} partitions, not ${partitions}`

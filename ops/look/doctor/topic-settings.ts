@@ -26,7 +26,8 @@ export function examineTopicSettings(deployed: readonly TopicConfig[], live: rea
 function differencesOf(topic: TopicConfig, live: LiveTopic): string[] {
   const { partitions, configs } = live
   return [
-    ...(partitions === topic.partitions ? [] : [`${partitions} partitions, and not ${topic.partitions}`]),
+    ...(partitions < topic.partitions ? [`${partitions} partitions, and not ${topic.partitions}`] : []),
+    ...(partitions > topic.partitions ? [`${partitions} partitions, of which ${topic.partitions} are used`] : []),
     ...differing(topicSettings(topic), live).map(
       ([key, value]) => `${key} is ${configs[key] ?? 'unset'}, and not ${value}`,
     ),

@@ -138,22 +138,34 @@ test("behavior: Kafka's own tool shows members, their partitions and the lag of 
   await membership.leave()
 })
 
-test('error: a topic that is given more partitions while a group reads it ends the group, which says what was found', async () => {
+test('behavior: partitions that somebody adds to a topic are nobody’s, before a start and under a running group', async () => {
   const topic = await createTopic(log, 2)
-  const own = await openKafkaLog({ brokers: sharedKafka().bootstrap, clientId: 'test', clock: systemClock })
+  const config = { name: topic, partitions: 2, cleanup: 'delete' } as const
+  const open = () => openKafkaLog({ brokers: sharedKafka().bootstrap, clientId: 'test', clock: systemClock })
+  const own = await open()
   const listener = new Listener()
   const options = { group: fresh('group'), topics: [topic], instanceId: 'a', fingerprint: 'f' }
   await own.join(options, listener)
   await listener.until(() => listener.numbers.length === 2)
   await asAdmin((admin) => admin.createPartitions({ topicPartitions: [{ topic, count: 3 }] }))
-  await listener.until(() => listener.causes.length > 0)
-  const refusal = {
+  const later = await open()
+  await expect.poll(() => later.partitionCount(topic), { timeout: 30_000 }).toBe(3)
+  await later.createTopics([config])
+  expect(await later.partitionCount(topic)).toBe(2)
+  const another = new Listener()
+  await later.join({ ...options, instanceId: 'b' }, another)
+  await another.until(() => another.numbers.length === 1)
+  await listener.until(() => listener.numbers.length === 1)
+  expect([...listener.numbers, ...another.numbers].sort()).toEqual([0, 1])
+  expect([...listener.causes, ...another.causes]).toEqual([])
+  await append(later, records(topic, 1, 'a'))
+  await expect(append(later, records(topic, 2, 'a'))).rejects.toMatchObject({ code: 'UNKNOWN_PARTITION' })
+  await expect(later.createTopics([{ ...config, partitions: 4 }])).rejects.toMatchObject({
     code: 'TOPIC_MISMATCH',
-    retriable: false,
-    message: expect.stringContaining(`topic ${topic} has 3 partitions now; there were 2 when this process began`),
-  }
-  expect(listener.causes).toMatchObject([refusal])
-  expect(listener.numbers).toEqual([0, 1])
-  await expect(own.join(options, new Listener())).rejects.toMatchObject(refusal) // it would have the new one
+    message: expect.stringContaining(
+      `topic ${topic} has 3 partitions, not 4. Kafka takes none away, so it was deleted and made anew`,
+    ),
+  })
   await own.close()
+  await later.close()
 })

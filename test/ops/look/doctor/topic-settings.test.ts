@@ -26,7 +26,7 @@ test('error: what would drop records, or refuse them, is named with both values'
   const { ok, detail, advice } = examineTopicSettings([submissions, slots], live)
   expect(ok).toBe(false)
   expect(detail).toContain('submissions: retention.ms is 60000, and not 604800000, max.message.bytes is 700, and not ')
-  expect(detail).toContain('slots: 2 partitions, and not 1, cleanup.policy is delete, and not compact,delete')
+  expect(detail).toContain('slots: 2 partitions, of which 1 are used, cleanup.policy is delete, and not compact,delete')
   expect(advice).toContain('deploy plan')
 })
 
@@ -36,5 +36,5 @@ test('bound: five topics are named, the others counted', () => {
     many,
     many.map((topic) => liveOf(topic, {}, 2)),
   )
-  expect(detail).toMatch(/^t0: 2 partitions.*t4: 2 partitions, and not 1; and 3 more topics$/)
+  expect(detail).toMatch(/^t0: 2 partitions.*t4: 2 partitions, of which 1 are used; and 3 more topics$/)
 })
