@@ -6,7 +6,7 @@ import type { RuntimeObserver } from './runtime-observer.ts'
 import type { Task } from './task.ts'
 import { Trouble } from './trouble.ts'
 
-/** About two minutes of refusals (see retry.ts). */
+/** About two minutes of refusals (see retry.ts), but for refusals by a setting that an operator has to put right. */
 const ATTEMPTS_MAX = 60
 
 export interface CommitterOptions {
@@ -56,7 +56,7 @@ export class Committer {
   async commit(): Promise<boolean> {
     const { group, clock } = this.options
     const sealed = this.task.seal(group)
-    for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt++) {
+    for (let attempt = 1; ; attempt++) {
       const identity = this.options.identity()
       if (identity === undefined) return false
       const outcome = await this.attempt(sealed, identity)
@@ -66,11 +66,10 @@ export class Committer {
         this.task.applied(sealed, outcome.outcome === 'committed' ? outcome.baseOffsets : undefined)
         return true
       }
-      checkRetriable(outcome)
+      checkMayPass(outcome, attempt, this.options.transactionalId)
       if (this.signal.aborted) return false
       await backOff(clock, attempt, this.signal)
     }
-    throw new Error(`${this.options.transactionalId}: no commit in ${ATTEMPTS_MAX} attempts`)
   }
 
   private async attempt(sealed: Burst, membership: MemberIdentity): Promise<CommitOutcome> {
@@ -145,8 +144,10 @@ function compare({ offsets }: Burst, found: readonly number[]): 'committed' | 'a
   return commits.some(({ next }, at) => found[at]! > next) ? 'fenced' : 'aborted'
 }
 
-/** @throws when the burst was refused for a reason that stays: no attempt can succeed */
-function checkRetriable(outcome: CommitOutcome): void {
-  if (outcome.outcome === 'aborted' && outcome.cause instanceof LogError && !outcome.cause.retriable)
-    throw outcome.cause
+/** @throws when the burst was refused for a reason that stays, or too often: no attempt can succeed */
+function checkMayPass(outcome: CommitOutcome, attempt: number, transactionalId: string): void {
+  const refusal = outcome.outcome === 'aborted' && outcome.cause instanceof LogError ? outcome.cause : undefined
+  if (refusal?.untilMended) return
+  if (refusal && !refusal.retriable) throw refusal
+  if (attempt >= ATTEMPTS_MAX) throw new Error(`${transactionalId}: no commit in ${ATTEMPTS_MAX} attempts`)
 }

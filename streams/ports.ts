@@ -220,21 +220,26 @@ export interface Log {
   close(): Promise<void>
 }
 
-/** A failure of the log. `retriable`: the same call may succeed later. `indefinite`: it may have taken effect. */
+/**
+ * A failure of the log. `retriable`: the same call may succeed later. `indefinite`: it may have taken effect. `untilMended`: it succeeds as soon
+ * as an operator has put a setting of the cluster right, and not before.
+ */
 export class LogError extends Error {
   readonly code: string
   readonly retriable: boolean
   readonly indefinite: boolean
+  readonly untilMended: boolean
   constructor(
     code: string,
     message: string,
-    options: { retriable?: boolean; indefinite?: boolean; cause?: unknown } = {},
+    options: { retriable?: boolean; indefinite?: boolean; untilMended?: boolean; cause?: unknown } = {},
   ) {
     super(message, { cause: options.cause })
     this.name = 'LogError'
     this.code = code
     this.retriable = options.retriable ?? false
     this.indefinite = options.indefinite ?? false
+    this.untilMended = options.untilMended ?? false
   }
 }
 

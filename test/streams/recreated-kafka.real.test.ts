@@ -1,5 +1,5 @@
 /** Topics that are deleted and made anew on a real broker, under a process that runs and before one that starts. */
-import { type Admin, Kafka, logLevel } from 'kafkajs'
+import kafkajs, { type Admin, Kafka, logLevel } from 'kafkajs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { openKafkaLog } from '../../connectors/log/kafka/kafka-log.ts'
 import { systemClock } from '../../connectors/system-clock.ts'
@@ -11,6 +11,7 @@ import { fetchOne, records } from '../contract/log-kit.ts'
 import { sharedKafka, uniqueName } from '../real/kafka.ts'
 import { sumsTopics, sumsTopology } from './sums.ts'
 
+const { ConfigResourceTypes } = kafkajs
 const WAIT = { timeout: 60_000, interval: 100 }
 const brokers = (): string[] => [...sharedKafka().bootstrap]
 const openLog = () => openKafkaLog({ brokers: brokers(), clientId: 'test', clock: systemClock })
@@ -145,6 +146,37 @@ test('error: a state whose changelog lost rows to kafka-delete-records.sh is mis
     expect(app.refused.map(({ code }) => code)).toEqual(['RECORDS_DELETED'])
     await stop(app)
   }
+})
+
+async function setMessageBytes(name: string, bytes: number): Promise<void> {
+  const configEntries = [{ name: 'max.message.bytes', value: `${bytes}` }]
+  await admin.alterConfigs({
+    validateOnly: false,
+    resources: [{ type: ConfigResourceTypes.TOPIC, name, configEntries }],
+  })
+}
+
+test('behavior: a stage whose topic takes no record of its size waits, says why, and goes on when that is mended', async () => {
+  const prefix = `${uniqueName('small')}-`
+  const { numbers, byName } = sumsTopics({ prefix, input: 1, middle: 1 })
+  const changelog = `${prefix}app-sum-engine-changelog`
+  const app = await start(prefix)
+  const position = async () =>
+    (await app.log.committedOffsets(`${prefix}app-sum`, [{ topic: byName.name, partition: 0 }]))[0]?.next ?? 0
+  await write(numbers.name, 5)
+  await expect.poll(position, WAIT).toBeGreaterThanOrEqual(5)
+  await setMessageBytes(changelog, 100) // a row is larger, the marker that ends a transaction is not
+  const before = await position()
+  await write(numbers.name, 5)
+  await expect.poll(() => app.runtime.stageState('sum').waitsFor, WAIT).toContain('MESSAGE_TOO_LARGE')
+  const { waitsFor } = app.runtime.stageState('sum')
+  expect(waitsFor).toContain(`${changelog}/0`)
+  expect(waitsFor).toContain('raise max.message.bytes of the topic')
+  expect(app.refused).toEqual([])
+  await setMessageBytes(changelog, 1_000_000)
+  await expect.poll(position, WAIT).toBeGreaterThan(before)
+  expect(app.refused).toEqual([])
+  await stop(app)
 })
 
 test('error: a transaction that a foreign client leaves open is named, with what ends it', async () => {

@@ -75,7 +75,8 @@ async function work({ settings, ports, rpc, signers }: Role, signal: AbortSignal
   const session = AbortSignal.any([signal, failure.signal])
   setMaxListeners(0, session) // every effect under way listens to it, and after an outage there are many
   const failed = (error: Error, retryInMs: number): void => observer?.waiting?.('head', error, retryInMs)
-  const answers = await openAnswers(ports, `${settings.appId}-anchor-effects`, topics.anchorResults, session)
+  const refused = (error: Error, retryInMs: number): void => observer?.waiting?.('log', error, retryInMs)
+  const answers = await openAnswers(ports, `${settings.appId}-anchor-effects`, topics.anchorResults, session, refused)
   const heads = watchHead(rpc, clock, { ...settings, failed }, session)
   const effects = createEffects(settings, {
     ...ports,

@@ -245,7 +245,8 @@ export class ClockSession {
     if (outcome.outcome === 'fenced') {
       throw new EvmError('FENCED', `another ${group} has taken over; this one stops`, { cause: outcome.cause })
     }
-    throw new SessionLost(`a commit of ${group} was ${outcome.outcome}`, { cause: outcome.cause })
+    const why = outcome.cause instanceof Error ? `: ${outcome.cause.message}` : ''
+    throw new SessionLost(`a commit of ${group} was ${outcome.outcome}${why}`, { cause: outcome.cause })
   }
 
   private decidedUpTo(): TopicPartition & Pick<OffsetCommit, 'next'> {

@@ -35,6 +35,10 @@ export class KafkaCluster {
   private readonly identities = new TopicIdentities()
   /** Why nobody may read on in a topic, since it was made anew; undefined when nothing is known of that. */
   readonly lossOf = (topic: string): PositionLostError | undefined => this.identities.lossOf(topic)
+  /** Id of the topic as this process first saw it; undefined where that is not known, or the cluster gives none. */
+  readonly topicId = (topic: string): string | undefined => this.identities.idOf(topic)
+  /** The log works with so many partitions of a topic: more that are there are nobody's. */
+  readonly expectPartitions = (topic: string, partitions: number): void => this.identities.expects(topic, partitions)
   /** Topics whose leaders are not the known ones. */
   private readonly moved = new Set<string>()
   private readonly coordinators = new Map<string, number>()
@@ -143,11 +147,6 @@ export class KafkaCluster {
     )
   }
 
-  /** Id of the topic as this process first saw it; undefined where that is not known, or the cluster gives none. */
-  topicId(topic: string): string | undefined {
-    return this.identities.idOf(topic)
-  }
-
   /** Whether the partition was there when we last looked. */
   knows({ topic, partition }: TopicPartition): boolean {
     return this.topics.get(topic)?.leaders[partition] !== undefined
@@ -156,13 +155,6 @@ export class KafkaCluster {
   /** @throws LogError `UNKNOWN_TOPIC` */
   async partitionCount(topic: string): Promise<number> {
     return (await this.describe(topic)).leaders.length
-  }
-
-  /** The log works with so many partitions of a topic: more that are there are nobody's. */
-  expectPartitions(topic: string, partitions: number): void {
-    this.identities.expects(topic, partitions)
-    const known = this.topics.get(topic)
-    if (known) this.topics.set(topic, this.identities.ownPartitions(known))
   }
 
   /** Somebody else leads partitions of this topic. */
@@ -240,7 +232,7 @@ export class KafkaCluster {
         this.identities.missing(topic.name)
       }
       if (topic.errorCode !== 0 || !this.identities.learn(topic)) continue
-      this.topics.set(topic.name, this.identities.ownPartitions(topic))
+      this.topics.set(topic.name, topic)
       this.moved.delete(topic.name)
     }
     return found

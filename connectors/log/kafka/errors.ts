@@ -10,6 +10,8 @@ export interface ErrorKind {
   readonly indefinite?: true
   /** The transaction must be aborted; then the same burst may succeed. */
   readonly abortable?: true
+  /** A setting of the cluster refuses it: the same request succeeds once that is put right, which somebody may do at any time. */
+  readonly untilMended?: true
   /** The knowledge that must be looked up again before the next attempt. */
   readonly stale?: 'leader' | 'coordinator'
   /** `writer`: a newer writer has this transactional id. `member`: the group has gone on without this member. */
@@ -17,6 +19,8 @@ export interface ErrorKind {
   /** The remedy, where the name does not say it. */
   readonly advice?: string
 }
+
+const APPLY = '`sequencer deploy plan` compares it, `deploy apply` sets it'
 
 /** Kinds of errors by code. A code that is not here is neither retriable nor fencing, so that the caller hears of it. */
 const KINDS: Readonly<Record<number, ErrorKind>> = {
@@ -29,14 +33,18 @@ const KINDS: Readonly<Record<number, ErrorKind>> = {
   7: { name: 'REQUEST_TIMED_OUT', retriable: true },
   8: { name: 'BROKER_NOT_AVAILABLE', retriable: true, stale: 'leader' },
   9: { name: 'REPLICA_NOT_AVAILABLE', retriable: true, stale: 'leader' },
-  10: { name: 'MESSAGE_TOO_LARGE', advice: 'raise max.message.bytes of the topic' },
-  12: { name: 'OFFSET_METADATA_TOO_LARGE', advice: 'raise offset.metadata.max.bytes of the brokers' },
+  10: { name: 'MESSAGE_TOO_LARGE', untilMended: true, advice: `raise max.message.bytes of the topic: ${APPLY}` },
+  12: {
+    name: 'OFFSET_METADATA_TOO_LARGE',
+    untilMended: true,
+    advice: 'raise offset.metadata.max.bytes of the brokers to 4096, which is their default',
+  },
   13: { name: 'NETWORK_EXCEPTION', retriable: true, stale: 'leader' },
   14: { name: 'COORDINATOR_LOAD_IN_PROGRESS', retriable: true },
   15: { name: 'COORDINATOR_NOT_AVAILABLE', retriable: true, stale: 'coordinator' },
   16: { name: 'NOT_COORDINATOR', retriable: true, stale: 'coordinator' },
   17: { name: 'INVALID_TOPIC_EXCEPTION' },
-  18: { name: 'RECORD_LIST_TOO_LARGE', advice: 'raise segment.bytes of the topic' },
+  18: { name: 'RECORD_LIST_TOO_LARGE', untilMended: true, advice: `raise segment.bytes of the topic: ${APPLY}` },
   19: { name: 'NOT_ENOUGH_REPLICAS', retriable: true },
   20: { name: 'NOT_ENOUGH_REPLICAS_AFTER_APPEND', retriable: true },
   22: { name: 'ILLEGAL_GENERATION', fences: 'member' },
@@ -111,9 +119,9 @@ export class KafkaRefusal extends LogError {
   /** @param what the request, and the broker that was asked */
   constructor(kafkaCode: number, what: string, detail?: string | null) {
     const kind = KINDS[kafkaCode] ?? { name: `KAFKA_ERROR_${kafkaCode}` }
-    const more = detail ?? kind.advice
-    const { retriable = false, indefinite = false } = kind
-    super(kind.name, `${what}: ${kind.name}${more ? ` (${more})` : ''}`, { retriable, indefinite })
+    const more = [detail, kind.advice].filter(Boolean).join('; ')
+    const { retriable = false, indefinite = false, untilMended = false } = kind
+    super(kind.name, `${what}: ${kind.name}${more ? ` (${more})` : ''}`, { retriable, indefinite, untilMended })
     this.kafkaCode = kafkaCode
     this.kind = kind
   }

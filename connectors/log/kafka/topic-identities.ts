@@ -21,7 +21,7 @@ export class TopicIdentities {
     this.partitionCounts.set(topic, partitions)
   }
 
-  /** Its partitions, without those that were added. */
+  /** The topic with the partitions that the process works with: those that somebody has added are left out. */
   ownPartitions(found: TopicMetadata): TopicMetadata {
     return { ...found, leaders: found.leaders.slice(0, this.partitionCounts.get(found.name)) }
   }
