@@ -26,8 +26,19 @@ export function lossOf(
     if (now !== undefined && now !== before) return recreated(stage, at, name, before, now)
   }
   if (at.offset < at.start) return deleted(stage, at, at.start)
-  return at.offset > at.end ? truncated(stage, at, at.end) : undefined
+  if (at.offset <= at.end) return undefined
+  return Object.keys(kept).length > 0 ? truncated(stage, at, at.end) : beyondEnd(stage, at, at.end)
 }
+
+/** For a position without the ids of its topics: another tool may have put it there, or a release that kept none. */
+const beyondEnd = (stage: string, at: FetchPosition, end: number): PositionLostError =>
+  lost(
+    'TRUNCATED',
+    at,
+    `${nameOf(at)} ends at offset ${end}, and the position of stage ${stage} is ${at.offset}. Nothing says that a stage has put it there: ` +
+      'if somebody has set it by hand, set it to the end at most (`sequencer reset`). Else the cluster has lost records (an unclean leader ' +
+      `election, a lost disk, or a topic made anew). ${ADVICE}`,
+  )
 
 /**
  * The reason why a state cannot be whole: the log begins behind rows that it needs.

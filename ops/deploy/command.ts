@@ -11,6 +11,7 @@ import type { Need } from '../settings/parse.ts'
 import type { FlagValues } from '../settings/sources.ts'
 import { applyChanges, isApplied } from './apply.ts'
 import type { Change } from './change.ts'
+import { lostChangelogs } from './changelogs.ts'
 import { type Deployment, withDeployment } from './deployment.ts'
 import { destroy, renderLeftovers } from './destroy.ts'
 import { differences } from './diff.ts'
@@ -78,7 +79,9 @@ async function changesOf(
 ): Promise<readonly Change[]> {
   const { desired, log, admin, registry, principals } = deployment
   const settings = await readClusterSettings(log, desired.settings.appId)
-  const live = await liveState(desired, admin, registry, { settings, ownership: await ownershipOf(deployment) })
+  const ownership = await ownershipOf(deployment)
+  const changelogs = await lostChangelogs(log, desired.topology, desired.settings.appId)
+  const live = await liveState(desired, admin, registry, { settings, ownership, changelogs })
   const names = desired.topics.map(({ name }) => name)
   if (Object.keys(principals).length > 0)
     for (const text of weaknessesOf(principals, desired.acls, live.acls, names)) stderr.print(`warning: ${text}`)

@@ -5,6 +5,7 @@ import { sameSchema } from '../../schemas/same-schema.ts'
 import { type ClusterSettings, changedParts, settingsTopic } from '../ground/cluster/settings-topic.ts'
 import { type Acl, aclText } from './acls.ts'
 import type { Action, Change } from './change.ts'
+import { changelogChanges, type LostChangelog } from './changelogs.ts'
 import type { Desired, DesiredSubject, DesiredTopic } from './desired.ts'
 import { type Accepts, foreignChange, lostTopics, type Ownership, ownerChanges } from './ownership.ts'
 
@@ -26,6 +27,7 @@ export interface Live {
   readonly acls: readonly Acl[] | undefined
   readonly settings: ClusterSettings | undefined
   readonly ownership: Ownership
+  readonly changelogs: readonly LostChangelog[]
   /** Groups of ours that have members. */
   readonly activeGroups: readonly string[]
 }
@@ -40,6 +42,7 @@ export function differences(desired: Desired, live: Live, accepts: Accepts = {})
   const ours = desired.topics.filter(({ name }) => topics.has(name) || !gone.has(name))
   return [
     ...lost,
+    ...changelogChanges(live.changelogs),
     ...ours.flatMap((topic) => topicChanges(topic, topics.get(topic.name), live.brokers)),
     ...desired.subjects.flatMap((subject) => subjectChanges(subject, live.subjects.get(subject.name) ?? [])),
     ...aclChanges(desired.acls, live.acls),

@@ -22,7 +22,7 @@ export async function liveState(
   desired: Desired,
   admin: Admin,
   registry: Pick<SchemaRegistry, 'versions'>,
-  { settings, ownership }: Pick<Live, 'settings' | 'ownership'>,
+  known: Pick<Live, 'settings' | 'ownership' | 'changelogs'>,
 ): Promise<Live> {
   const [{ brokers }, topics, acls, activeGroups] = await Promise.all([
     admin.describeCluster(),
@@ -36,7 +36,7 @@ export async function liveState(
   const subjects = await Promise.all(
     desired.subjects.map(async ({ name }) => [name, await versionsOf(registry, name)] as const),
   )
-  return { brokers: brokers.length, topics, subjects: new Map(subjects), acls, settings, ownership, activeGroups }
+  return { brokers: brokers.length, topics, subjects: new Map(subjects), acls, ...known, activeGroups }
 }
 
 const versionsOf = async (registry: Pick<SchemaRegistry, 'versions'>, subject: string) =>

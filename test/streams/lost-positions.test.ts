@@ -238,6 +238,14 @@ test('behavior: without ids positions are held against the ends of the log alone
   await expectRefused(withoutIds, 'forward', 'TRUNCATED', 'ends at offset 7')
 })
 
+test('error: an offset that another tool has set beyond the end is said to be that, perhaps', async () => {
+  const made = await afterTen()
+  const writer = await made.memory.transactionalWriter('by hand')
+  const commits = [{ ...NUMBERS, next: 99, metadata: '' }]
+  await writer.commit({ records: [], offsets: { group: 'app-forward', commits } })
+  await expectRefused(made, 'forward', 'TRUNCATED', 'ends at offset 10', 'is 99', 'set it by hand', 'sequencer reset')
+})
+
 test('behavior: offsets that another tool has moved are taken as they are', async () => {
   const made = await afterTen()
   made.ids.set(NUMBERS.topic, 'numbers-2')

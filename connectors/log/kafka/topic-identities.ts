@@ -52,7 +52,7 @@ export class TopicIdentities {
     return new PositionLostError(
       'TOPIC_DELETED',
       { topic },
-      `topic ${topic}, whose id was ${id}, was deleted. ${ADVICE}`,
+      `topic ${topic}, whose id was ${id}, was deleted while this process ran; it may have been made anew since. ${ADVICE}`,
     )
   }
 

@@ -47,11 +47,19 @@ function findingOf({ role, standing, processes }: RoleStatus, now: number): Find
     }
   }
   const said = `${instanceId} ${standing === 'WAITS' ? 'waits' : 'does not run it'} for ${time}${detail && `: ${detail}`}`
-  const bringBack = 'Bring back what it waits for: it goes on by itself.'
   return {
     check: role,
     ok: false,
     detail: said,
-    advice: standing === 'WAITS' ? bringBack : 'Read the last lines of it.',
+    advice: standing === 'WAITS' ? adviceFor(detail) : 'Read the last lines of it.',
   }
 }
+
+/** @param detail what the role waits for */
+const adviceFor = (detail: string): string =>
+  LOST.test(detail) ? START_AGAIN : 'Bring back what it waits for: it goes on by itself.'
+
+/** The words about a log that is not what was read from it. */
+const LOST = /was deleted|were deleted|made anew|has lost/
+const START_AGAIN =
+  'It does not go on by itself. See "When the log has lost something" in docs/operations.md; a process that only looks on (api) is started again.'

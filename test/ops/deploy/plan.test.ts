@@ -39,6 +39,7 @@ const empty: Live = {
   acls: undefined,
   settings: undefined,
   ownership: { owner: undefined, foreign: undefined, changed: new Map(), ids: {} },
+  changelogs: [],
   activeGroups: [],
 }
 
@@ -52,6 +53,7 @@ const owned = (all: Desired): Ownership => {
 const deployed = ({ topics, subjects, acls, settings: kept }: Desired): Live => ({
   brokers: 3,
   ownership: owned(desired),
+  changelogs: [],
   topics: topics.map(({ configs, ...topic }) => ({
     ...topic,
     configs: { 'flush.ms': '9223372036854775807', ...configs },
@@ -153,6 +155,21 @@ describe('differences', () => {
     const changes = differences(desired, { ...empty, brokers: 1 }).filter(({ kind }) => kind === 'topic')
     expect(new Set(changes.map((change) => change.class))).toEqual(new Set(['refused']))
     expect(changes[0]!.advice).toContain('at most 1')
+  })
+
+  test('error: a changelog that was made anew under its stage is shown, and nothing is done about it', () => {
+    const one = { name: 'sequencer-votes-changelog', stage: 'consensus', before: 'a' }
+    const lost = [
+      { ...one, now: 'b' },
+      { ...one, now: undefined },
+    ]
+    const changes = differences(desired, { ...deployed(desired), changelogs: lost })
+    expect(changes.map(({ class: what, name, detail }) => [what, name, detail])).toEqual([
+      ['refused', one.name, 'made anew: id a → b'],
+      ['refused', one.name, 'its id was a, and it is gone'],
+    ])
+    expect(changes[0]!.advice).toContain('The state of stage consensus was in it')
+    expect(changes[0]!.action).toBe(undefined)
   })
 
   test('behavior: a setting that the brokers have by default need not be the topic’s own', () => {

@@ -69,3 +69,15 @@ test('behavior: of a stage that nobody runs the process is named that had it', a
   expect(lastHolder(await processes(), 'batch', NOW)).toBe('')
   expect(lastHolder(await processes(), 'validate', NOW)).toBe('')
 })
+
+test('error: a role whose topic was made anew is not said to go on by itself', async () => {
+  const recreated =
+    'topic anchors was deleted and made anew while this process ran: its id was a and is b now. Nothing is read'
+  await report('a', [
+    ['api', false, true, recreated],
+    ['anchor-effects', false, true, 'STORE: no answer'],
+  ])
+  const advice = new Map(examineConnectors(await processes(), NOW).map((one) => [one.check, one.advice]))
+  expect(advice.get('api')).toContain('It does not go on by itself')
+  expect(advice.get('anchor-effects')).toContain('it goes on by itself')
+})
