@@ -28,6 +28,18 @@ export async function rewardsIn(
   return (await logsOf(ask, filter)).map(rewardIn)
 }
 
+/** Slots that were credited by the logs of a receipt. @param protocolState in lower case */
+export const rewardsOf = (
+  logs: readonly Log[],
+  { protocolState, dataMarket }: { readonly protocolState: string; readonly dataMarket: string },
+): readonly Reward[] =>
+  logs
+    .filter(
+      ({ address, topics: [event, market] }) =>
+        address === protocolState && event === REWARDED && market === word(dataMarket),
+    )
+    .map(rewardIn)
+
 function rewardIn({ topics, data }: Log): Reward {
   try {
     const { slotId, dayId } = abi.decodeEventLog(EVENT, data, topics)

@@ -41,6 +41,8 @@ export interface PayoutQuestion {
   readonly payout: Payout
   /** From this block on it is looked who was paid; NONE: that is not known, and who is marked counts as paid. */
   readonly paidFrom: number
+  /** Slots that were paid, as is known already. */
+  readonly paid: ReadonlySet<number>
   /** All payouts of its run. */
   readonly run: () => Promise<readonly Payout[]>
 }
@@ -78,12 +80,8 @@ export async function readFacts(ask: Ask, question: PayoutQuestion, block: numbe
     ])
     return { count, isMarked: marked === true, isAvailable }
   })
-  const isPaid = await paidSlots(
-    ask,
-    question,
-    marks.some(({ isMarked }) => isMarked),
-    block,
-  )
+  const marked = slotIds.filter((_, at) => marks[at]!.isMarked)
+  const isPaid = await paidSlots(ask, question, marked, block)
   const slots = marks.map((slot, at): SlotFacts => ({ ...slot, isPaid: slot.isMarked && isPaid(slotIds[at]!) }))
   const isNeeded = purpose === 'CLOSING' && eligibleNodes === 0
   const atQuota = isNeeded ? (await question.run()).slice(payout.part).flatMap((one) => slotsAt(one, quota)) : []
@@ -91,17 +89,17 @@ export async function readFacts(ask: Ask, question: PayoutQuestion, block: numbe
   return { quota, eligibleNodes, remaining, slots, eligibleLeft: eligible.filter(Boolean).length }
 }
 
-/** Tells whether a slot that is marked was paid. Events are asked for only where one is. */
+/** Tells whether a slot that is marked was paid. Events are asked for only where that is not known of one. */
 async function paidSlots(
   ask: Ask,
-  { protocolState, dataMarket, payout, paidFrom }: PayoutQuestion,
-  isAnyMarked: boolean,
+  { protocolState, dataMarket, payout, paidFrom, paid }: PayoutQuestion,
+  marked: readonly number[],
   block: number,
 ): Promise<(slotId: number) => boolean> {
-  if (!isAnyMarked || isNone(paidFrom)) return () => true
+  if (isNone(paidFrom) || marked.every((slotId) => paid.has(slotId))) return () => true
   const rewards = await rewardsIn(ask, { protocolState, dataMarket }, { fromBlock: paidFrom, toBlock: block })
-  const paid = new Set(rewards.filter(({ day }) => day === payout.payoutOf).map(({ slotId }) => slotId))
-  return (slotId) => paid.has(slotId)
+  const found = new Set(rewards.filter(({ day }) => day === payout.payoutOf).map(({ slotId }) => slotId))
+  return (slotId) => paid.has(slotId) || found.has(slotId)
 }
 
 const slotsAt = ({ slotIds, submissions }: Payout, quota: number): readonly number[] =>
