@@ -4,6 +4,7 @@
  */
 import Fastify from 'fastify'
 import { boundedFetch, LateAnswer } from '../../../connectors/bounded-fetch.ts'
+import { createLimiter } from '../../../connectors/limiter.ts'
 import { listenAt } from '../../base/listen.ts'
 import { cutPipelines, PIPELINE_OPTIONS } from '../../base/pipelining.ts'
 import { type Alert, type Message, messageOf, notificationSchema } from './notification.ts'
@@ -11,8 +12,12 @@ import { type Alert, type Message, messageOf, notificationSchema } from './notif
 const BODY_BYTES_MAX = 1 << 20
 const CONNECTIONS_MAX = 64
 const REQUEST_MS_MAX = 5_000
+/** For all alerts of a notification: Alertmanager gives up after 10 s at the earliest, and sends it again. */
+const NOTIFICATION_MS_MAX = 8_000
 /** For the answer of the webhook to one alert. */
-const POST_MS_MAX = 10_000
+const POST_MS_MAX = 5_000
+/** Alerts that are posted at once, of all notifications. */
+const POSTS_AT_ONCE = 8
 /** Nothing of the answer is looked at. */
 const ANSWER_BYTES_MAX = 1_024
 /** An alert that was taken is not posted again within this time: it is sent once more since another one of its group was not. */
@@ -30,6 +35,8 @@ export interface ForwardOptions {
   /** Told of what was not taken, without the address. */
   readonly warn: (text: string) => void
   readonly now?: () => number
+  /** For all alerts of a notification, ms; 8,000 by default. */
+  readonly notificationMs?: number
 }
 
 export async function startForwarding(
@@ -69,8 +76,9 @@ export async function startForwarding(
   return { url, close: () => server.close() }
 }
 
-/** Posts alerts one after the other, each that was not taken lately. */
-function createOutbox({ webhook, processName, now = Date.now }: ForwardOptions) {
+/** Posts the alerts that were not taken lately, some at once. */
+function createOutbox({ webhook, processName, now = Date.now, notificationMs = NOTIFICATION_MS_MAX }: ForwardOptions) {
+  const limited = createLimiter(POSTS_AT_ONCE)
   const taken = new Map<string, number>()
   const isTaken = (id: string): boolean => now() - (taken.get(id) ?? Number.NEGATIVE_INFINITY) < RETRIED_MS_MAX
   const remember = (id: string): void => {
@@ -81,20 +89,26 @@ function createOutbox({ webhook, processName, now = Date.now }: ForwardOptions) 
   return {
     /** @returns the reason why an alert was not taken, undefined when all were */
     async post(alerts: readonly Alert[]): Promise<string | undefined> {
-      let refused: string | undefined
-      for (const alert of alerts) {
-        const id = `${alert.fingerprint} ${alert.status} ${alert.startsAt} ${alert.labels.alertname}`
-        if (isTaken(id)) continue
-        const reason = await postOne(webhook, messageOf(alert, processName))
-        if (reason === undefined) remember(id)
-        else refused ??= `${alert.labels.alertname ?? 'an alert'} was not taken: ${reason}`
-      }
-      return refused
+      const until = performance.now() + notificationMs
+      const refused = await Promise.all(alerts.map((alert) => limited(() => postOnce(alert, until))))
+      const [first, ...more] = refused.filter((reason) => reason !== undefined)
+      return more.length > 0 ? `${first}; and ${more.length} more` : first
     },
+  }
+
+  async function postOnce(alert: Alert, until: number): Promise<string | undefined> {
+    const id = `${alert.fingerprint} ${alert.status} ${alert.startsAt} ${alert.labels.alertname}`
+    if (isTaken(id)) return undefined
+    const timeoutMs = Math.min(POST_MS_MAX, until - performance.now())
+    const tooLate = `the webhook left no time for it within ${notificationMs / 1_000} s of its notification`
+    const reason = timeoutMs > 0 ? await postOne(webhook, messageOf(alert, processName), timeoutMs) : tooLate
+    if (reason !== undefined) return `${alert.labels.alertname ?? 'an alert'} was not taken: ${reason}`
+    remember(id)
+    return undefined
   }
 }
 
-async function postOne(webhook: string, message: Message): Promise<string | undefined> {
+async function postOne(webhook: string, message: Message, timeoutMs: number): Promise<string | undefined> {
   const post = {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
@@ -102,7 +116,7 @@ async function postOne(webhook: string, message: Message): Promise<string | unde
     redirect: 'error', // the address was chosen, another one was not
   } as const
   try {
-    const { ok, status } = await boundedFetch(webhook, post, { timeoutMs: POST_MS_MAX, bytesMax: ANSWER_BYTES_MAX })
+    const { ok, status } = await boundedFetch(webhook, post, { timeoutMs, bytesMax: ANSWER_BYTES_MAX })
     return ok ? undefined : `the webhook answers ${status}`
   } catch (error) {
     if (error instanceof LateAnswer) return `the webhook gives ${error.message}`

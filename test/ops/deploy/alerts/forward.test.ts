@@ -13,23 +13,32 @@ afterEach(async () => {
 
 async function webhook() {
   const got: Record<string, string>[] = []
-  const state = { status: 200 }
+  const state = { status: 200, asked: 0, answersFrom: 0 }
+  const answers: (() => void)[] = []
   const server = createServer((request, response) => {
+    state.asked++
     void json(request).then((body) => {
-      if (state.status === 200) got.push(body as Record<string, string>)
-      response.writeHead(state.status, { location: 'http://127.0.0.1:1/' }).end('x'.repeat(10_000))
+      answers.push(() => {
+        if (state.status === 200) got.push(body as Record<string, string>)
+        response.writeHead(state.status, { location: 'http://127.0.0.1:1/' }).end('x'.repeat(10_000))
+      })
+      if (state.asked >= state.answersFrom) for (const answer of answers.splice(0)) answer()
     })
   })
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))
-  closing.push(() => server.close())
+  closing.push(() => {
+    server.closeAllConnections()
+    server.close()
+  })
   return { got, state, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/hook/secret-part` }
 }
 
-async function forwarding(webhook: string) {
+async function forwarding(webhook: string, notificationMs?: number) {
   const warned: string[] = []
   let time = 0
   const options = { host: '127.0.0.1', port: 0, webhook, processName: 'sequencer', now: () => time }
-  const server = await startForwarding({ ...options, warn: (text) => void warned.push(text) })
+  const bound = notificationMs === undefined ? {} : { notificationMs }
+  const server = await startForwarding({ ...options, ...bound, warn: (text) => void warned.push(text) })
   closing.push(() => server.close())
   const post = async (body: unknown): Promise<number> => {
     const headers = { 'content-type': 'application/json' }
@@ -103,6 +112,31 @@ test('error: a webhook that is away, or sends elsewhere, is told without its add
     expect.stringMatching(/^RoleDown was not taken: the webhook cannot be reached \(/),
     expect.stringMatching(/^RoleDown was not taken: the webhook cannot be reached \(/),
   ])
+})
+
+test('error: a webhook that does not answer holds a notification up for its time, not for each alert', async () => {
+  const hook = await webhook()
+  hook.state.answersFrom = Number.POSITIVE_INFINITY
+  const { post, warned } = await forwarding(hook.url, 200)
+  const alerts = Array.from({ length: 256 }, (_, i) => alertOf({ fingerprint: `f${i}` }))
+  expect(await post(notification(...alerts))).toBe(502)
+  expect(hook.state.asked).toBeLessThanOrEqual(8)
+  expect(warned).toEqual([
+    expect.stringMatching(/^RoleDown was not taken: the webhook .*; and 255 more; Alertmanager sends/),
+  ])
+  const { asked } = hook.state
+  hook.state.answersFrom = 0
+  expect(await post(notification(...alerts.slice(0, 3)))).toBe(200)
+  expect(hook.state.asked, 'none counts as taken').toBe(asked + 3)
+})
+
+test('behavior: eight alerts are posted at once, also where none is answered before the others are there', async () => {
+  const hook = await webhook()
+  hook.state.answersFrom = 8
+  const { post } = await forwarding(hook.url)
+  const alerts = Array.from({ length: 20 }, (_, i) => alertOf({ fingerprint: `f${i}` }))
+  expect(await post(notification(...alerts))).toBe(200)
+  expect(hook.got).toHaveLength(20)
 })
 
 test('error: what is none of Alertmanager’s is refused for good, with what is wrong', async () => {
