@@ -29,8 +29,8 @@ export const clusterSettingsOf = ({ settings, rules }: Configuration): ClusterSe
 })
 
 /**
- * Adds to the configuration the things that it need not say, since they are deployed: the keys of seals, and whether the log was begun without seals. Nothing
- * is deployed yet: then the log begins with them.
+ * Adds to the configuration the things that it need not say, since they are deployed: the keys of seals, and whether the log was
+ * begun without seals. When nothing is deployed yet the log begins with them.
  */
 export function agreedWith(configuration: Configuration, deployed: ClusterSettings | undefined): Configuration {
   if (!deployed) return configuration
