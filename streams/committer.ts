@@ -75,12 +75,12 @@ export class Committer {
   private async attempt(sealed: Burst, membership: MemberIdentity): Promise<CommitOutcome> {
     const { clock, observer } = this.options
     const started = clock.now()
-    const outcome = await this.writer!.commit({ ...sealed, offsets: { ...sealed.offsets!, membership } })
+    const records = this.task.seals.seal(sealed.records)
+    const outcome = await this.writer!.commit({ records, offsets: { ...sealed.offsets!, membership } })
     if (outcome.outcome === 'committed') this.trouble.over()
     else this.trouble.met(reasonOf(outcome.cause))
     const { stageName, partition } = this.task
     const elapsedMs = clock.now() - started
-    const { records } = sealed
     observer.committed?.(stageName, partition, outcome.outcome, {
       records: records.length,
       bytes: bytesOf(records),

@@ -5,7 +5,6 @@ import type { KafkaTopic, MarkerProtocol, MarkerStamp } from './kafka-topic.ts'
 import { partitionFor } from './partitioner.ts'
 import type { OutgoingRecord } from './ports.ts'
 import type { Output, Processor } from './processor.ts'
-import { type Sealable, Sealer } from './seals.ts'
 
 type Topic = KafkaTopic<unknown, unknown, unknown>
 
@@ -27,8 +26,6 @@ export interface Collector {
   readonly offset: number
   /** Present in every stage that writes counted records. */
   readonly engine: EngineState | undefined
-  /** End of a partition of a sealed topic when the task was opened. */
-  sealsFromOf(topic: string, partition: number): number
   emit(record: OutgoingRecord): void
   requestCommit(): void
 }
@@ -83,7 +80,6 @@ export class KeyedSink implements Receiver {
   private readonly topic: Topic
   private scope = ''
   private tally: Tally | undefined
-  private readonly sealers = new Map<number, Sealer>()
 
   constructor(collector: Collector, topic: Topic) {
     this.collector = collector
@@ -97,7 +93,7 @@ export class KeyedSink implements Receiver {
     const partition = partitionFor(keyBytes, topic.partitions)
     if (topic.markers !== undefined) this.count(topic.markers, key, value, valueBytes, partition)
     const { timestamp } = collector
-    collector.emit(this.sealed({ topic: topic.name, partition, timestamp, key: keyBytes, value: valueBytes }))
+    collector.emit({ topic: topic.name, partition, timestamp, key: keyBytes, value: valueBytes })
   }
 
   receiveTombstone(key: unknown): void {
@@ -126,17 +122,6 @@ export class KeyedSink implements Receiver {
     if (tally === undefined) return
     collector.engine!.drop(tally)
     this.tally = undefined
-  }
-
-  private sealed<R extends OutgoingRecord & Sealable>(record: R): R {
-    const { collector, topic, sealers } = this
-    if (topic.seals === undefined) return record
-    const { partition } = record
-    const sealer =
-      sealers.get(partition) ??
-      new Sealer(topic.seals, collector.sealsFromOf(topic.name, partition), collector.partition)
-    sealers.set(partition, sealer)
-    return sealer.seal(record)
   }
 
   private count(

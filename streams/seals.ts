@@ -2,7 +2,7 @@
  * Seals: records that decide something carry the seal of who may write them, and readers believe no other. Others may have the right
  * to write the topic; the secret they have not. In a topic of markers and data the markers are sealed.
  */
-import type { OutgoingRecord, RecordHeader } from './ports.ts'
+import type { OutgoingRecord, RecordHeader, TopicPartition } from './ports.ts'
 
 /**
  * The place where a record was made, which grows from record to record of a writer, so that a copy of one is not behind the newest.
@@ -63,6 +63,35 @@ export function checkSeal(seals: Seals, { headers, ...record }: Sealed): void {
 
 export const unsealed = (): ForgedError => new ForgedError('it has no seal of who writes the topic')
 
+/** A partition in which each record is sealed. */
+export interface SealedPartition extends TopicPartition {
+  readonly seals: Seals
+}
+
+/** Seals the bursts of one task. */
+export class Sealers {
+  private readonly task: number
+  private readonly sealers = new Map<string, Sealer>()
+
+  constructor(task: number) {
+    this.task = task
+  }
+
+  /** @param end of the partition when no older writer could add to it any more */
+  begin({ topic, partition, seals }: SealedPartition, end: number): void {
+    this.sealers.set(`${topic}/${partition}`, new Sealer(seals, end, this.task))
+  }
+
+  /**
+   * The records of a burst for one attempt to commit them. Each attempt has seals of its own: who puts in a record of an attempt that was
+   * aborted makes it a repeated one, and voids none of the next attempt.
+   */
+  seal(records: readonly OutgoingRecord[]): readonly OutgoingRecord[] {
+    if (this.sealers.size === 0) return records
+    return records.map((record) => this.sealers.get(`${record.topic}/${record.partition}`)?.seal(record) ?? record)
+  }
+}
+
 /** Seals what one writer writes into a partition, from its beginning to its end. */
 export class Sealer {
   private readonly seals: Seals
@@ -77,8 +106,9 @@ export class Sealer {
     this.writer = writer
   }
 
-  seal<R extends OutgoingRecord & Sealable>(record: R): R {
-    const header = this.seals.seal(record, { writer: this.writer, offset: this.from, index: this.made++ })
+  seal(record: OutgoingRecord): OutgoingRecord {
+    const sealable = { ...record, key: record.key!, value: record.value! } // no topic of sealed records has others
+    const header = this.seals.seal(sealable, { writer: this.writer, offset: this.from, index: this.made++ })
     return { ...record, headers: [...(record.headers ?? []), header] }
   }
 }

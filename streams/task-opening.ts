@@ -64,7 +64,7 @@ async function sealOnFromEnds(task: Task, { log, clock, signal }: OpeningPorts):
   const partitions = sealedBy(task.stage)
   if (partitions.length === 0) return
   const ends = await retried(clock, signal, () => log.ends(partitions))
-  for (const [at, partition] of partitions.entries()) task.sealsFrom(partition, ends[at]!)
+  for (const [at, partition] of partitions.entries()) task.seals.begin(partition, ends[at]!)
 }
 
 /**

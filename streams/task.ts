@@ -10,10 +10,11 @@ import { EngineState } from './engine-state.ts'
 import type { GlobalTable } from './global-table.ts'
 import { PlaceKeeper } from './kept-place.ts'
 import { BroadcastSink, Fork, KeyedSink, ProcessorReceiver, type Receiver } from './outputs.ts'
-import type { Burst, LogRecord, OutgoingRecord, TopicPartition } from './ports.ts'
+import type { Burst, LogRecord, OutgoingRecord } from './ports.ts'
 import type { Outputs, OutputTypes } from './processor.ts'
 import type { ReadAhead } from './read-ahead.ts'
 import { checkRecord, isTimestamp, reasonOf } from './read-record.ts'
+import { Sealers } from './seals.ts'
 import { createStateStore, type StateStore } from './state.ts'
 import type { Store } from './store.ts'
 import { TaskError } from './task-error.ts'
@@ -49,6 +50,7 @@ export class Task {
   readonly changelogs: readonly StateStore[]
   /** Names of the global tables that its processors look into. */
   readonly globalTables = new Set<string>()
+  readonly seals: Sealers
   commitRequested = false
   /** Bytes of the outputs since the last seal. */
   bytes = 0
@@ -58,7 +60,6 @@ export class Task {
   private readonly stores = new Map<string, StateStore>()
   private readonly children: readonly Receiver[]
   private records: OutgoingRecord[] = []
-  private readonly sealedFrom = new Map<string, number>()
   private readonly place: PlaceKeeper
 
   constructor(stage: Stage, partition: number, options: TaskOptions) {
@@ -66,6 +67,7 @@ export class Task {
     this.stageName = stage.name
     this.partition = partition
     this.partitions = tasksOf(stage)
+    this.seals = new Sealers(partition)
     this.options = options
     this.place = new PlaceKeeper(partition)
     for (const builder of stage.stores)
@@ -113,16 +115,6 @@ export class Task {
     const input = this.inputs.get(topic)!
     input.position = offset
     input.committed = offset
-  }
-
-  /** Says where a partition ends in which it seals its records, when no older writer can add to it any more. */
-  sealsFrom({ topic, partition }: TopicPartition, end: number): void {
-    this.sealedFrom.set(`${topic}/${partition}`, end)
-  }
-
-  /** 0 until it was said. */
-  sealsFromOf(topic: string, partition: number): number {
-    return this.sealedFrom.get(`${topic}/${partition}`) ?? 0
   }
 
   positionOf(topic: string): number {

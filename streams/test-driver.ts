@@ -151,7 +151,7 @@ export class TopologyTestDriver {
     for (const store of task.changelogs)
       for (const record of this.partitions.get(store.changelog)?.[partition] ?? [])
         restoreRecord(store, partition, record, () => {})
-    for (const at of sealedBy(stage)) task.sealsFrom(at, this.recordsOf(at.topic, at.partition).length)
+    for (const at of sealedBy(stage)) task.seals.begin(at, this.recordsOf(at.topic, at.partition).length)
     for (const { name } of stage.sources)
       task.startAt(name, task.engine?.offsets?.[name] ?? this.committed.get(`${stage.name}/${name}/${partition}`) ?? 0)
     return task
@@ -192,7 +192,7 @@ export class TopologyTestDriver {
   private commit(task: Task): void {
     const burst = task.seal(task.stageName)
     const bases = new Map<string, number>()
-    for (const record of burst.records) {
+    for (const record of task.seals.seal(burst.records)) {
       const offset = this.write(record)
       const at = `${record.topic}/${record.partition}`
       if (!bases.has(at)) bases.set(at, offset)

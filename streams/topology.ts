@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
 import type { KafkaTopic } from './kafka-topic.ts'
-import type { TopicConfig, TopicPartition } from './ports.ts'
+import type { TopicConfig } from './ports.ts'
 import type { OutputTypes, ProcessorSupplier } from './processor.ts'
+import type { SealedPartition } from './seals.ts'
 import type { Store, StoreBuilder } from './store.ts'
 
 export type AnyTopic = KafkaTopic<unknown, unknown, unknown>
@@ -120,12 +121,12 @@ export const tasksOf = (stage: Stage): number =>
   stage.sources.reduce((max, { partitions }) => Math.max(max, partitions), 0)
 
 /** Partitions in which a stage seals each record: it has to know where they end. */
-export const sealedBy = (stage: Stage): TopicPartition[] =>
-  [...nodesOf(stage)].flatMap((node) =>
-    node.type === 'sink' && node.topic.seals
-      ? Array.from({ length: node.topic.partitions }, (_, partition) => ({ topic: node.topic.name, partition }))
-      : [],
-  )
+export const sealedBy = (stage: Stage): SealedPartition[] =>
+  [...nodesOf(stage)].flatMap((node) => {
+    if (node.type !== 'sink' || !node.topic.seals) return []
+    const { name: topic, partitions, seals } = node.topic
+    return Array.from({ length: partitions }, (_, partition) => ({ topic, partition, seals }))
+  })
 
 function countedSinks(stage: Stage): SinkNode[] {
   return [...nodesOf(stage)].filter(

@@ -10,9 +10,9 @@ const OPENING = `const { starts, restored } = await openTask(
       { log, clock, signal, group, tableStarts, trouble: this.reading, tell: (left) => observer.unreadable?.(left) },
       this.restored,
     )`
-const COMMIT = 'await this.writer!.commit({ ...sealed, offsets: { ...sealed.offsets!, membership } })'
+const COMMIT = 'await this.writer!.commit({ records, offsets: { ...sealed.offsets!, membership } })'
 const OFFSETS_ONLY = 'this.writer!.commit({ records: [], offsets: { ...sealed.offsets!, membership } })'
-const RECORDS_ONLY = 'this.writer!.commit({ records: sealed.records })'
+const RECORDS_ONLY = 'this.writer!.commit({ records })'
 
 const ENGINE: readonly Guard[] = [
   {
@@ -581,8 +581,8 @@ const HOSTILE: readonly Guard[] = [
   {
     name: 'a stage seals behind all that it sealed before',
     file: 'streams/task-opening.ts',
-    find: 'task.sealsFrom(partition, ends[at]!)',
-    replace: 'task.sealsFrom(partition, 0)',
+    find: 'task.seals.begin(partition, ends[at]!)',
+    replace: 'task.seals.begin(partition, 0)',
     why: 'what it writes after it has moved would count as copies',
   },
 ]

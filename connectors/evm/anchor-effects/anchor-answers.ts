@@ -2,7 +2,7 @@
 import type { AnchorKey, AnchorResult } from '../../../schemas/types.ts'
 import type { KafkaTopic } from '../../../streams/kafka-topic.ts'
 import type { Clock, Log, OutgoingRecord, TransactionalWriter } from '../../../streams/ports.ts'
-import { type Sealable, Sealer } from '../../../streams/seals.ts'
+import { Sealer } from '../../../streams/seals.ts'
 import { EvmError } from '../errors.ts'
 
 const RETRY_MS = 500
@@ -27,10 +27,10 @@ export async function openAnswers(
   let writer: TransactionalWriter = await log.transactionalWriter(transactionalId)
   const at = { topic: topic.name, partition: 0 }
   const sealer = topic.seals && new Sealer(topic.seals, (await log.ends([at]))[0]!)
-  let queued: (OutgoingRecord & Sealable)[] = []
+  let queued: OutgoingRecord[] = []
   let turn: Promise<void> = Promise.resolve()
 
-  const commitAll = async (answers: readonly (OutgoingRecord & Sealable)[]): Promise<void> => {
+  const commitAll = async (answers: readonly OutgoingRecord[]): Promise<void> => {
     while (!signal.aborted) {
       // sealed for each try: one that may be there already is behind itself then, and no copy
       const records = sealer ? answers.map((one) => sealer.seal(one)) : answers

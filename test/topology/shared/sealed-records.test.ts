@@ -3,7 +3,8 @@ import { describe, expect, test } from 'vitest'
 import { payoutKey } from '../../../schemas/anchor-keys.ts'
 import type { AnchorKey, AnchorResult, EpochTick } from '../../../schemas/types.ts'
 import type { LogRecord, RecordHeader } from '../../../streams/ports.ts'
-import { Sealer } from '../../../streams/seals.ts'
+import { SealGuard } from '../../../streams/seal-guard.ts'
+import { Sealer, Sealers } from '../../../streams/seals.ts'
 import { sealsOf } from '../../../topology/shared/seals.ts'
 import { payoutOf, READY_TO_PAY, resultOf } from '../anchor/anchor-harness.ts'
 import { markerSigner } from '../marker-keys.ts'
@@ -224,10 +225,24 @@ test('behavior: what two writers seal, one after the other, is in the order of t
   const record = { topic: 't', partition: 0, timestamp: 0, key: Buffer.of(1), value: Buffer.of(2), headers: [] }
   const [first, second] = [new Sealer(seals, 4), new Sealer(seals, 7)]
   const made = [first, first, second, second].map((sealer) => sealer.seal(record))
-  expect(made.map((one) => seals.read(one, one.headers))).toMatchObject([
+  expect(made.map(({ headers = [] }) => seals.read(record, headers))).toMatchObject([
     { offset: 4, index: 0 },
     { offset: 4, index: 1 },
     { offset: 7, index: 0 },
     { offset: 7, index: 1 },
   ])
+})
+
+test('behavior: a burst that is sent again has new seals, so that a record of the aborted one voids nothing', () => {
+  const seals = sealsOf([signer.publicKey], false, signer)
+  const sealers = new Sealers(0)
+  sealers.begin({ topic: 't', partition: 0, seals }, 4)
+  const record = { topic: 't', partition: 0, timestamp: 0, key: Buffer.of(1), value: Buffer.of(2) }
+  const burst = [record, record, { ...record, topic: 'other' }]
+  const [aborted, committed] = [sealers.seal(burst), sealers.seal(burst)]
+  expect(committed[2]).toEqual(burst[2])
+  const guard = new SealGuard('t', 0, seals)
+  for (const one of [aborted[1]!, committed[0]!, committed[1]!])
+    guard.take({ ...one, offset: 0, headers: one.headers ?? [] })
+  expect(() => guard.take({ ...aborted[0]!, offset: 0, headers: aborted[0]!.headers ?? [] })).toThrow('second time')
 })
