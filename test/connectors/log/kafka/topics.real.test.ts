@@ -1,5 +1,6 @@
-import { execFileSync } from 'node:child_process'
+import { execFile } from 'node:child_process'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { type Admin, Kafka, logLevel } from 'kafkajs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { openKafkaLog } from '../../../../connectors/log/kafka/kafka-log.ts'
@@ -127,11 +128,15 @@ test("behavior: Kafka's own tool shows members, their partitions and the lag of 
   const tool = 'org.apache.kafka.tools.consumer.group.ConsumerGroupCommand'
   const { libraries, bootstrap } = sharedKafka()
   const asked = ['--bootstrap-server', bootstrap[0]!, '--describe', '--group', group]
-  const shown = execFileSync(findTool('java'), ['-Xmx128m', '-cp', join(libraries, '*'), tool, ...asked], {
-    encoding: 'utf8',
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
-  const rows = shown.split('\n').map((line) => line.trim().split(/\s+/))
+  // not in the way of the member's heartbeats
+  const { stdout } = await promisify(execFile)(findTool('java'), [
+    '-Xmx128m',
+    '-cp',
+    join(libraries, '*'),
+    tool,
+    ...asked,
+  ])
+  const rows = stdout.split('\n').map((line) => line.trim().split(/\s+/))
   expect(rows.find((row) => row[1] === topic && row[2] === '0')).toEqual(
     expect.arrayContaining([group, '1', '3', '2', expect.stringMatching(/^one-/)]),
   )
