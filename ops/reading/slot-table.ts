@@ -1,5 +1,5 @@
 /** The table of slots in the log, and whether it says of them what the registry on the chain does. */
-import type { SlotChange } from '../../connectors/evm/contract/chain-reader.ts'
+import { type SlotChange, ZERO_ADDRESS } from '../../connectors/evm/contract/chain-reader.ts'
 import type { SlotOwner } from '../../schemas/types.ts'
 import type { Log } from '../../streams/ports.ts'
 import { readRecords } from '../../streams/read-record.ts'
@@ -75,7 +75,7 @@ export async function differingSlots(
     const said = ownerAt(row, head.number)
     if (!Number.isSafeInteger(slotId) || slotId <= 0)
       differing.push({ ...placed, message: `there is no slot ${slotId}` })
-    else if (said && said.owner !== SUSPENDED) asked.push({ ...placed, said })
+    else if (said.owner !== SUSPENDED) asked.push({ ...placed, said })
   }
   for (let at = 0; at < asked.length; at += SLOTS_AT_ONCE) {
     const part = asked.slice(at, at + SLOTS_AT_ONCE)
@@ -109,9 +109,12 @@ const SUSPENDED = ''
 
 type Owner = Pick<SlotChange, 'owner' | 'active'>
 
-/** On the chain as it is; undefined when the row tells of later blocks only. */
-const ownerAt = ({ history }: SlotOwner, block: number): Owner | undefined =>
-  history.findLast(({ sinceBlock, untilFork }) => untilFork === 0 && sinceBlock <= block)
+/** A slot of which a row tells nothing up to the block is nobody's, and so it has to be in the registry. */
+const NOBODY: Owner = { owner: ZERO_ADDRESS, active: false }
+
+/** On the chain as it is. */
+const ownerAt = ({ history }: SlotOwner, block: number): Owner =>
+  history.findLast(({ sinceBlock, untilFork }) => untilFork === 0 && sinceBlock <= block) ?? NOBODY
 
 const inWords = ({ owner, active }: Owner): string =>
   `${owner.slice(0, ADDRESS_LENGTH)}’s, ${active ? 'active' : 'not active'}`

@@ -58,6 +58,25 @@ test('error: a row of slots that says otherwise than the registry is named', asy
   ])
 })
 
+test.each([
+  ['without an owner', []],
+  ['of blocks to come', [{ sinceBlock: 1e9, owner: `0x${'9'.repeat(40)}`, active: true, sinceFork: 0, untilFork: 0 }]],
+])('error: a row %s that hides the right one is named; of a slot that is nobody’s it is right', async (_, history) => {
+  const { topics } = scenario
+  const forged = scenario.log.copy()
+  forged.edit(topics.slots, (row) => (row.slotId === 4 ? { slotId: 4, history } : undefined))
+  const slotsAt = registryOf(scenario)
+  const { differences } = await findings(forged, topics, { slotsAt })
+  expect(differences.map(({ message }) => message)).toEqual([
+    expect.stringMatching(/^slot 4 is 0x0{40}’s, not active, and/),
+  ])
+  const nobodys: ChainReader['slotsAt'] = async (...asked) =>
+    (await slotsAt(...asked))!.map((one) =>
+      one.slotId === 4 ? { slotId: 4, owner: `0x${'0'.repeat(40)}`, active: false } : one,
+    )
+  expect((await findings(forged, topics, { slotsAt: nobodys })).differences).toEqual([])
+})
+
 test('error: a slot that cannot be is named, and no node is asked about it', async () => {
   const { log, topics, put } = await createFixture()
   const history = [{ sinceBlock: 0, owner: `0x${'7'.repeat(40)}`, active: true, sinceFork: 0, untilFork: 0 }]
