@@ -14,6 +14,11 @@ const REQUEST_TIMEOUT_MS = 10_000
 const ATTEMPTS_MAX = 4
 /** A start asks for every subject: together, but not all at once, or the last would wait longer than a request may. */
 const REQUESTS_AT_ONCE = 6
+/**
+ * The registry is given up by all requests that wait when it has answered none for so many times their limit. They are made a few at a time:
+ * each by itself has its limit, and all of a start together would wait for minutes.
+ */
+const SILENT_LIMITS_MAX = 2
 const pauseMs = doubling({ firstMs: 100, mostMs: 400 })
 const BODY_SHOWN_CHARS = 200
 
@@ -61,33 +66,77 @@ export function createRegistryHttp(endpoint: RegistryEndpoint): RegistryHttp {
   if (auth) headers.authorization = `Basic ${Buffer.from(`${auth.username}:${auth.password}`).toString('base64')}`
 
   const limited = createLimiter(REQUESTS_AT_ONCE)
+  const silence = new Silence(requestTimeoutMs)
   const once = async (method: string, path: string, body: object | undefined): Promise<RegistryAnswer> => {
     const what = `${method} ${url}${path}`
     const asked = { method, headers, timeoutMs: requestTimeoutMs, signal, ...(body && { body: JSON.stringify(body) }) }
+    const began = performance.now()
     try {
       const { status, text } = await (agent ? exchange(`${url}${path}`, agent, asked) : fetched(`${url}${path}`, asked))
+      silence.heard()
       return judge(what, status, text)
     } catch (cause) {
       if (cause instanceof SchemaRegistryError) throw cause
-      throw new SchemaRegistryError('REGISTRY_UNREACHABLE', `${what}: ${reasonOf(cause)}`, cause)
+      const error = new SchemaRegistryError('REGISTRY_UNREACHABLE', `${what}: ${reasonOf(cause)}`, cause)
+      silence.heardNothing(began, error)
+      throw error
     }
   }
 
-  const retried = <T>(call: () => Promise<T>): Promise<T> =>
-    repeated({ clock: systemClock, signal, pauseMs, mayPass }, call)
+  const retried = <T>(call: () => Promise<T>): Promise<T> => {
+    const { givenUp } = silence
+    const step = (): Promise<T> => (silence.givenUp === givenUp ? call() : Promise.reject(silence.error))
+    const mayPass = (error: unknown, failures: number): boolean =>
+      isUnreachable(error) && failures < ATTEMPTS_MAX && silence.givenUp === givenUp
+    return repeated({ clock: systemClock, signal, pauseMs, mayPass }, step)
+  }
 
   return {
     url,
     ...(auth && { auth }),
     ...(agent && { agent }),
     requestTimeoutMs,
-    request: (method, path, body) => retried(() => limited(() => once(method, path, body))),
+    request: (method, path, body) => {
+      const { givenUp } = silence
+      const turn = (): Promise<RegistryAnswer> =>
+        silence.givenUp === givenUp ? once(method, path, body) : Promise.reject(silence.error)
+      return retried(() => limited(turn))
+    },
     retried,
   }
 }
 
-const mayPass = (error: unknown, failures: number): boolean =>
-  error instanceof SchemaRegistryError && error.code === 'REGISTRY_UNREACHABLE' && failures < ATTEMPTS_MAX
+const isUnreachable = (error: unknown): boolean =>
+  error instanceof SchemaRegistryError && error.code === 'REGISTRY_UNREACHABLE'
+
+/** How long the registry has answered nothing. */
+class Silence {
+  /** Times that it was given up; who began before the last time goes on no longer. */
+  givenUp = 0
+  /** The reason of the last time. */
+  error: Error | undefined
+  private since: number | undefined
+  private readonly requestMs: number
+
+  /** @param requestMs limit of one request */
+  constructor(requestMs: number) {
+    this.requestMs = requestMs
+  }
+
+  heard(): void {
+    this.since = undefined
+  }
+
+  /** A refused or broken connection is no silence. @param began when the unanswered request was made */
+  heardNothing(began: number, error: Error): void {
+    const now = performance.now()
+    this.since = now - began < this.requestMs ? undefined : (this.since ?? began)
+    if (this.since === undefined || now - this.since < this.requestMs * SILENT_LIMITS_MAX) return
+    this.givenUp++
+    this.error = error
+    this.since = undefined
+  }
+}
 
 async function fetched(url: string, asked: Exchange): Promise<{ status: number; text: string }> {
   const { timeoutMs, signal, ...request } = asked

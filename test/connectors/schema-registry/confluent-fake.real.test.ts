@@ -170,6 +170,18 @@ describe('fake Confluent: failures', () => {
     expect(await fresh.schemaOf(id)).toEqual(thing())
   })
 
+  test('error: many requests together give silence up as soon as one by itself, and later ones ask again', async () => {
+    const fresh = createConfluentRegistry({ url: fake.url, requestTimeoutMs: 100 })
+    const asked = Array.from({ length: 60 }, (_, at) => fresh.versions(`t-${at}`))
+    fake.requests.length = 0
+    fake.failures.push(...Array<'silence'>(60).fill('silence'))
+    for (const one of await Promise.allSettled(asked))
+      expect(one).toMatchObject({ status: 'rejected', reason: { code: 'REGISTRY_UNREACHABLE' } })
+    expect(fake.requests.length).toBeLessThanOrEqual(18) // six at a time, for twice the limit of a request, and who is under way then
+    fake.failures.length = 0
+    expect(await fresh.versions('t-0')).toEqual([])
+  })
+
   test('behavior: a process that waits for the registry alone is kept alive until the wait ends', async () => {
     const timers = () => process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length
     const before = timers()
