@@ -105,7 +105,10 @@ function partsOf({ value }: RecordHeader): { hex: string; place: SealPlace; sign
   return { hex: bytes.toString('hex', KEY_AT, OFFSET_AT), place, signature: bytes.subarray(end) }
 }
 
-/** Every part with its length before it, so that no two records have the same bytes. */
+/**
+ * Every part with its length before it, so that no two records have the same bytes. Of a record the SHA-256 of its value stands for the
+ * value: the signature goes over its bytes twice, by a hash that is slower, and batches have many megabytes.
+ */
 function signedBytes({ topic, partition, key, value }: Sealable, place: SealPlace): Buffer {
   const { writer, offset, index } = place
   const name = Buffer.from(topic)
@@ -118,7 +121,8 @@ function signedBytes({ topic, partition, key, value }: Sealable, place: SealPlac
   numbers.writeInt32BE(value.length, 24)
   if (writer !== undefined) numbers.writeInt32BE(writer, 28)
   const domain = writer === undefined ? DOMAIN_OF_MARKERS : DOMAIN_OF_RECORDS
-  return Buffer.concat([Buffer.from(domain), numbers, name, key, value])
+  const content = writer === undefined ? value : createHash('sha256').update(value).digest()
+  return Buffer.concat([Buffer.from(domain), numbers, name, key, content])
 }
 
 const publicKeyOf = (hex: string): KeyObject =>

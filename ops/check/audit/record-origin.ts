@@ -3,7 +3,7 @@
  * sealed with a key of the rules, for this partition, behind the one before it. Anything else is what somebody put there, and counts
  * for nothing (decisions 0026 and 0045).
  */
-import { createPublicKey, type KeyObject, verify } from 'node:crypto'
+import { createHash, createPublicKey, type KeyObject, verify } from 'node:crypto'
 import type { LogRecord } from '../../../streams/ports.ts'
 import { ForgedError } from '../../../streams/seals.ts'
 import type { ProtocolRules } from '../../../topology/rules.ts'
@@ -76,7 +76,7 @@ export class RecordOrigin {
     const content = Buffer.concat([
       Buffer.from(`powerloom-sequencer ${isMarker ? 'marker 1' : 'record 2'}\n`),
       ...[int32(topic.length), int32(this.partition), place, int32(key.length), int32(value.length), writer],
-      ...[topic, key, value],
+      ...[topic, key, isMarker ? value : createHash('sha256').update(value).digest()],
     ])
     if (!verify(null, content, this.keys[rank]![1], signature)) return undefined
     const number = isMarker ? MARKERS : writer.readInt32BE()
