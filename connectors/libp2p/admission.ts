@@ -55,8 +55,8 @@ export const NO_GUIDE: Guide = {
 export interface AdmissionEvents {
   /** Called for a message that is a vote, or may be one. */
   passed(peer: Peer, now: number): void
-  /** A vote came. */
-  voted(peer: Peer): void
+  /** A vote came. @param voter the slot and its owner */
+  voted(peer: Peer, voter: string): void
   /** A signature is not the owner's, or a message too long, and no credit made up for it. */
   faulted(peer: Peer): void
 }
@@ -112,7 +112,8 @@ export class Admission {
       const doubt = typeof look === 'string' ? look : this.weigh(submission, look, recovered![next++]!)
       if (doubt !== undefined) return this.doubt(peer, doubt, submission, now())
       // a submission of a former owner may come too late to count: only the owner's earn credit
-      if (recovered![next - 1]!.signer === look.at(-1)) this.credit(peer, now())
+      const { signer } = recovered![next - 1]!
+      if (signer === look.at(-1)) this.credit(peer, `${submission.slotId}/${signer}`, now())
       return undefined
     })
   }
@@ -192,12 +193,12 @@ export class Admission {
     this.digests = new Set()
   }
 
-  private credit(peer: Peer, now: number): void {
+  private credit(peer: Peer, voter: string, now: number): void {
     peer.standing.vote()
     peer.host.vote()
     peer.talker.votes++
     this.events.passed(peer, now)
-    this.events.voted(peer)
+    this.events.voted(peer, voter)
   }
 
   /** False for a copy or an excess of a slot that has had enough of them, over all connections. */

@@ -9,14 +9,14 @@ import type {
 import type { Clock } from '../../streams/ports.ts'
 import { addressOf, hostOf } from './address.ts'
 import type { Bans } from './bans.ts'
+import { Claims } from './claims.ts'
 import type { Counts, ShedReason } from './counts.ts'
-import { FrameGate } from './frames.ts'
 import { HandshakeTurns } from './handshake-turns.ts'
 import { Hosts } from './hosts.ts'
 import { Inbound } from './inbound.ts'
-import { type IntakeLimits, STREAM_WINDOW_BYTES, TokenBucket } from './limits.ts'
+import { type IntakeLimits, TokenBucket } from './limits.ts'
 import type { Guest, Host, Peer } from './peer.ts'
-import { givingWay, greediest, leaving } from './places.ts'
+import { arriving, givingWay, greediest, leaving } from './places.ts'
 import { Standings } from './standing.ts'
 import type { Talkers } from './talkers.ts'
 
@@ -26,6 +26,7 @@ export class Connections {
   private readonly hosts: Hosts
   private readonly turns: HandshakeTurns
   private readonly guests = new Set<Guest>()
+  private readonly kept: Claims<Guest>
   private readonly standings: Standings
   private handshaking = 0
   /** A connection has the timeline object of its socket: the one thing that the two share and that can be reached. */
@@ -50,6 +51,7 @@ export class Connections {
     this.bans = parts.bans
     this.talkers = parts.talkers
     this.standings = new Standings(parts.limits)
+    this.kept = new Claims(parts.limits.connectionsPerVoter)
     this.now = () => parts.clock.now()
     this.hosts = new Hosts(parts.limits)
     this.turns = new HandshakeTurns(parts.limits, this.now)
@@ -100,6 +102,12 @@ export class Connections {
     if (!guest) return
     guest.activeAt = now
     guest.isFruitful = true
+  }
+
+  /** A vote came on it: it keeps the place, and ends a ban of the address. @param voter the slot and its owner */
+  voted({ guest, host }: Peer, voter: string): void {
+    if (guest && this.guests.has(guest)) this.kept.vote(voter, guest)
+    this.bans.lift(host.name)
   }
 
   /** Refuses what is too much from one host, before any cryptography; then the banned, as soon as they say who they are. */
@@ -162,23 +170,7 @@ export class Connections {
   }
 
   private letIn(socket: MultiaddrConnection, host: Host, now: number): void {
-    const guest: Guest = {
-      socket,
-      host,
-      frames: new FrameGate(STREAM_WINDOW_BYTES),
-      framePace: new TokenBucket(this.limits.framesPerConnection, now),
-      peer: undefined,
-      peerId: '',
-      handshaking: true,
-      turn: 'none',
-      activeAt: now,
-      isFruitful: false,
-      gate: undefined,
-      muxer: undefined,
-      heardAt: now,
-      heardBytes: 0,
-      streams: 0,
-    }
+    const guest = arriving(socket, host, this.limits, now)
     this.guests.add(guest)
     this.byTimeline.set(socket.timeline, guest)
     this.inbound.greet(guest)
@@ -190,7 +182,7 @@ export class Connections {
       if (guest.handshaking) this.counts.shed('half-open')
       this.handshakeOver(guest)
       this.charge(guest, this.now())
-      if (this.guests.delete(guest)) host.connections--
+      this.forget(guest)
     })
   }
 
@@ -227,8 +219,14 @@ export class Connections {
   private close(guest: Guest, reason: ShedReason): void {
     this.counts.shed(reason)
     this.handshakeOver(guest)
-    if (this.guests.delete(guest)) guest.host.connections--
+    this.forget(guest)
     end(guest, `the intake closes this connection: ${reason}`)
+  }
+
+  private forget(guest: Guest): void {
+    if (!this.guests.delete(guest)) return
+    guest.host.connections--
+    this.kept.leave(guest)
   }
 
   private handshakeOver(guest: Guest | undefined): void {

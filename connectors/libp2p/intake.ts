@@ -137,7 +137,7 @@ class RunningIntake implements Intake {
     this.pace = new Pace(limits, counts, this.pressure, clock.now())
     this.admission = new Admission(guide, limits, counts, {
       passed: (peer, now) => connections.touch(peer, now),
-      voted: ({ host: { name } }) => parts.bans.lift(name), // somebody there votes
+      voted: (peer, voter) => connections.voted(peer, voter),
       faulted: (peer) => this.punish(peer),
     })
     this.queue = new AppendQueue<Peer>({ ...parts, ...this.queueEvents(observer) }, appender)

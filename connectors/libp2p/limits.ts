@@ -19,6 +19,8 @@ export const INTAKE_LIMITS = {
   connectionsMax: 2_048,
   /** Connections of one IP address: many collectors may stand behind one, but not all of them. */
   connectionsPerHostMax: 512,
+  /** Connections that the votes of a slot keep, the newest: a collector has one, and another one while it changes. */
+  connectionsPerVoter: 2,
   /**
    * Handshakes that one IP address may begin: at once, and per second after. Collectors reconnect every 300 s, all of a cloud region at
    * once. libp2p: 5. An address with votes of late is not held to it, and for `startMs` after the start of the intake none is.

@@ -62,6 +62,8 @@ export interface Guest {
   turn: 'none' | 'waiting' | 'had'
   /** When its last message that may count came, or itself, ms. */
   activeAt: number
+  /** Slots and their owners whose votes keep its place. */
+  readonly voters: Set<string>
   /** A message came on it that may count. */
   isFruitful: boolean
   /** Looks at its bytes before libp2p has them. */

@@ -1,22 +1,57 @@
 /** Decides who leaves when there is no place for a newcomer. Votes keep a place, connections do not: they are cheap to make. */
-import type { IntakeLimits } from './limits.ts'
+import type { MultiaddrConnection } from '@libp2p/interface'
+import { FrameGate } from './frames.ts'
+import { type IntakeLimits, STREAM_WINDOW_BYTES, TokenBucket } from './limits.ts'
 import type { Guest, Host } from './peer.ts'
 
+/** A socket that was let in, of which nothing is known yet. */
+export function arriving(socket: MultiaddrConnection, host: Host, limits: IntakeLimits, now: number): Guest {
+  return {
+    socket,
+    host,
+    frames: new FrameGate(STREAM_WINDOW_BYTES),
+    framePace: new TokenBucket(limits.framesPerConnection, now),
+    peer: undefined,
+    peerId: '',
+    handshaking: true,
+    turn: 'none',
+    activeAt: now,
+    voters: new Set(),
+    isFruitful: false,
+    gate: undefined,
+    muxer: undefined,
+    heardAt: now,
+    heardBytes: 0,
+    streams: 0,
+  }
+}
+
+/** Votes that came on this very connection keep its place; those of another connection of the same peer do not. */
+const isKept = ({ peer, voters }: Guest): boolean => voters.size > 0 && peer !== undefined && peer.standing.hasCredit
+
 /**
- * The connection to close for a newcomer from `host`; undefined when there is none. It has no credit, and was silent for
+ * The connection to close for a newcomer from `host`; undefined when there is none. No votes keep its place, and it was silent for
  * `shedIdleMs` or has an address with more connections than the newcomer's would have. The address with most connections
- * comes first, then who was silent longest.
+ * comes first, then who was silent longest. When votes keep all places, one gives way whose address has more of them than the newcomer
+ * would have connections there.
  * @param own only connections of that host leave
  */
 export function leaving(guests: Iterable<Guest>, host: Host, own: boolean, limits: IntakeLimits, now: number) {
   let chosen: Guest | undefined
+  let ofKept: Guest | undefined
+  let areAllKept = true
   for (const guest of guests) {
-    if (guest.handshaking || guest.peer?.standing.hasCredit || (own && guest.host !== host)) continue
+    if (guest.handshaking || (own && guest.host !== host)) continue
     const isGreedy = guest.host.connections > host.connections + 1
+    if (isKept(guest)) {
+      if (isGreedy && (!ofKept || isBefore(guest, ofKept, 'connections'))) ofKept = guest
+      continue
+    }
+    areAllKept = false
     if (!isGreedy && now - guest.activeAt < limits.shedIdleMs) continue
     if (!chosen || isBefore(guest, chosen, 'connections')) chosen = guest
   }
-  return chosen
+  return chosen ?? (areAllKept ? ofKept : undefined)
 }
 
 /**

@@ -149,6 +149,20 @@ describe('when all places are taken', () => {
     expect(running.intake.stats().shed.connections).toBe(1)
   })
 
+  test('behavior: one vote of a peer keeps the place of its connection, and of none beside it', async () => {
+    await using stage = new Stage()
+    const running = await stage.intake({ guide: generous, limits: { connectionsMax: 4, shedIdleMs: 60_000 } })
+    const greedy = await clientAt(stage, '127.0.0.2')
+    await vote(running, greedy)
+    const [first] = greedy.getConnections()
+    for (let n = 0; n < 3; n++) await greedy.dial(multiaddr(running.intake.multiaddrs[0]!), { force: true })
+    await until(() => running.intake.stats().connections === 4, 'all places are taken')
+    for (const n of [3, 4]) await vote(running, await clientAt(stage, `127.0.${n}.1`))
+    await until(() => greedy.getConnections().length === 2, 'two gave way')
+    expect(first!.status).toBe('open')
+    expect(running.intake.stats().shed).toMatchObject({ idle: 2, connections: 0 })
+  })
+
   test('behavior: a connection with credit is closed for none', async () => {
     await using stage = new Stage()
     const running = await stage.intake({ guide: generous, limits: { connectionsMax: 1, shedIdleMs: 1 } })

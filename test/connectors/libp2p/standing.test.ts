@@ -1,5 +1,6 @@
 /** Credit and faults of a peer, and who leaves when there is no place. */
 import { describe, expect, test } from 'vitest'
+import { Claims } from '../../../connectors/libp2p/claims.ts'
 import { INTAKE_LIMITS } from '../../../connectors/libp2p/limits.ts'
 import type { Guest, Host } from '../../../connectors/libp2p/peer.ts'
 import { givingWay, greediest, leaving } from '../../../connectors/libp2p/places.ts'
@@ -50,13 +51,35 @@ describe('standing', () => {
   })
 })
 
+describe('claims of voters', () => {
+  const place = () => ({ voters: new Set<string>() })
+
+  test('bound: a voter has a claim to few places, the newest', () => {
+    const claims = new Claims<{ voters: Set<string> }>(2)
+    const [first, second, third] = [place(), place(), place()]
+    for (const one of [first, second, first, third]) claims.vote('1/a', one)
+    claims.vote('2/b', second)
+    expect([first, second, third].map(({ voters }) => [...voters])).toEqual([['1/a'], ['2/b'], ['1/a']])
+  })
+
+  test('behavior: nothing is left of a place that is gone', () => {
+    const claims = new Claims<{ voters: Set<string> }>(2)
+    const [gone, ...others] = [place(), place(), place()]
+    for (const one of [gone, ...others.slice(0, 1)]) claims.vote('1/a', one!)
+    claims.leave(gone!)
+    claims.vote('1/a', others[1]!)
+    expect([gone!, ...others].map(({ voters }) => voters.size)).toEqual([0, 1, 1])
+  })
+})
+
 describe('who leaves', () => {
   const hostOf = (connections: number, handshakes = 0) =>
     ({ connections, handshakes, prefix: { name: '', hosts: 1, handshakes } }) as Host
-  const guest = (host: Host, activeAt: number, of: { credit?: boolean; handshaking?: boolean } = {}) =>
+  const guest = (host: Host, activeAt: number, of: { credit?: boolean; kept?: boolean; handshaking?: boolean } = {}) =>
     ({
       host,
       activeAt,
+      voters: new Set((of.kept ?? of.credit) ? ['1/owner'] : []),
       handshaking: of.handshaking ?? false,
       peer: { standing: { hasCredit: of.credit ?? false } },
     }) as Guest
@@ -69,13 +92,27 @@ describe('who leaves', () => {
     const guests = [guest(few, 1), guest(many, 0, { credit: true }), guest(many, 5), guest(many, 3), guest(many, 4)]
     expect(leaving(guests, hostOf(0), false, limits, 1_000)).toBe(guests[3])
     expect(leaving(guests, few, true, limits, 1_000)).toBe(guests[0])
-    expect(leaving([guests[1]!], hostOf(0), false, limits, 1_000)).toBeUndefined()
+    expect(leaving([guests[1]!], hostOf(8), false, limits, 1_000)).toBeUndefined()
   })
 
   test('behavior: one that is not silent leaves only for an address with fewer connections', () => {
     const guests = [guest(few, 990), guest(many, 990)]
     expect(leaving(guests, hostOf(0), false, limits, 1_000)).toBe(guests[1])
     expect(leaving(guests, hostOf(8), false, limits, 1_000)).toBeUndefined()
+  })
+
+  test('behavior: credit of the same peer on other connections keeps no place', () => {
+    const guests = [guest(many, 990, { credit: true }), guest(many, 980, { credit: true, kept: false })]
+    expect(leaving(guests, hostOf(0), false, limits, 1_000)).toBe(guests[1])
+    expect(leaving(guests.slice(1), hostOf(9), false, limits, 1_500)).toBe(guests[1])
+  })
+
+  test('behavior: when votes keep all places, the address with most gives way to one with fewer', () => {
+    const guests = [guest(few, 0, { credit: true }), guest(many, 5, { credit: true })]
+    expect(leaving(guests, hostOf(0), false, limits, 1_000)).toBe(guests[1])
+    expect(leaving(guests, hostOf(9), false, limits, 1_000)).toBeUndefined()
+    expect(leaving([...guests, guest(few, 990)], hostOf(9), false, limits, 1_000)).toBeUndefined()
+    expect(leaving([...guests, guest(hostOf(1), 990)], hostOf(0), false, limits, 1_000)).toBeUndefined()
   })
 
   test('behavior: of handshakes the oldest of the address with most; a young one only for an address with fewer', () => {
