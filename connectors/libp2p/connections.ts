@@ -104,9 +104,10 @@ export class Connections {
     guest.isFruitful = true
   }
 
-  /** A vote came on it: it keeps the place, and ends a ban of the address. @param voter the slot and its owner */
+  /** A vote came on it: it keeps the place, speaks for the address, and ends a ban of it. @param voter the slot and its owner */
   voted({ guest, host }: Peer, voter: string): void {
     if (guest && this.guests.has(guest)) this.kept.vote(voter, guest)
+    this.hosts.voted(host, voter)
     this.bans.lift(host.name)
   }
 

@@ -1,5 +1,6 @@
 /** The addresses that connections come from. One is forgotten when nothing is known of it that a new one does not have. */
 import { prefixOf } from './address.ts'
+import { Claims } from './claims.ts'
 import { type IntakeLimits, TokenBucket } from './limits.ts'
 import type { Host, Prefix } from './peer.ts'
 import { Standing } from './standing.ts'
@@ -8,9 +9,11 @@ export class Hosts {
   private readonly limits: IntakeLimits
   private readonly hosts = new Map<string, Host>()
   private readonly prefixes = new Map<string, Prefix>()
+  private readonly claims: Claims<Host>
 
   constructor(limits: IntakeLimits) {
     this.limits = limits
+    this.claims = new Claims(limits.hostsPerVoter)
   }
 
   named(name: string, now: number): Host {
@@ -23,6 +26,7 @@ export class Hosts {
       prefix,
       arrivals: new TokenBucket(this.limits.arrivalsPerHost, now),
       framePace: new TokenBucket(this.limits.framesPerHost, now),
+      voters: new Set<string>(),
       connections: 0,
       handshakes: 0,
     })
@@ -30,11 +34,17 @@ export class Hosts {
     return host
   }
 
+  /** A vote came from there. @param voter the slot and its owner */
+  voted(host: Host, voter: string): void {
+    this.claims.vote(voter, host)
+  }
+
   fade(elapsedMs: number, now: number): void {
     for (const host of this.hosts.values()) {
       host.fade(elapsedMs)
       if (host.connections > 0 || !isRested(host, this.limits, now)) continue
       this.hosts.delete(host.name)
+      this.claims.leave(host)
       if (--host.prefix.hosts === 0) this.prefixes.delete(host.prefix.name)
     }
   }

@@ -21,6 +21,8 @@ export const INTAKE_LIMITS = {
   connectionsPerHostMax: 512,
   /** Connections that the votes of a slot keep, the newest: a collector has one, and another one while it changes. */
   connectionsPerVoter: 2,
+  /** Addresses that the votes of a slot speak for, the newest. */
+  hostsPerVoter: 2,
   /**
    * Handshakes that one IP address may begin: at once, and per second after. Collectors reconnect every 300 s, all of a cloud region at
    * once. libp2p: 5. An address with votes of late is not held to it, and for `startMs` after the start of the intake none is.
@@ -42,11 +44,17 @@ export const INTAKE_LIMITS = {
   handshakeTurnsMax: 20_000,
   /**
    * Handshakes at a time. Many addresses can take many places: so there are many, each worth little memory, and they are taken from
-   * those that have named no encryption yet, and from prefixes and addresses with most of them (places.ts). libp2p: 10.
+   * those that name no encryption, and from prefixes and addresses with most of them (places.ts). libp2p: 10.
    */
   handshakesMax: 1_024,
+  /** Beyond so many a prefix gives its own for newcomers of others, before anybody gives way who has just connected. */
+  handshakesPerPrefixFair: 64,
+  /** Handshakes that an address with votes of late has for each slot that they are of, up to the number above: no newcomer ends them. */
+  handshakesPerVoter: 4,
   /** Handshakes of one IP address: all collectors behind it come back at once after a restart, and wait here for their turns. */
   handshakesPerHostMax: 512,
+  /** An honest dialer names its encryption within a round trip or two; silence for longer makes room first. */
+  handshakeSilentMs: 1_000,
   /** A handshake that takes longer makes room for another when there are so many, its turn included. An honest one takes some round trips. */
   handshakeStallMs: 2_000,
   upgradeTimeoutMs: 10_000,

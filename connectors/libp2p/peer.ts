@@ -36,6 +36,8 @@ export interface Host extends Standing {
   readonly arrivals: TokenBucket
   /** Frames that it may still send. */
   readonly framePace: TokenBucket
+  /** Slots and their owners whose votes came from there last. */
+  readonly voters: Set<string>
   connections: number
   handshakes: number
 }

@@ -55,28 +55,54 @@ export function leaving(guests: Iterable<Guest>, host: Host, own: boolean, limit
 }
 
 /**
- * The handshake to end for a newcomer from `host`: first one that has named no encryption yet, whatever its age, as an honest one does so
- * within a round trip; of those one of the prefix with most handshakes, then of the address with most, then the oldest. One that has named
- * its encryption is only ended when it has stalled for `handshakeStallMs`, or when its prefix or its address has more of them than the
- * newcomer's would have.
+ * The handshake to end for a newcomer from `host`, undefined when there is none: the first in the order of `orderOf`; of several one of the
+ * prefix with most handshakes, then of the address with most, then the oldest.
  * @param own only handshakes of that host are ended
  */
 export function givingWay(guests: Iterable<Guest>, host: Host, own: boolean, limits: IntakeLimits, now: number) {
-  let chosen: Guest | undefined
-  for (const guest of guests) {
-    if (!guest.handshaking || (own && guest.host !== host)) continue
-    if (!chosen || givesWayBefore(guest, chosen)) chosen = guest
+  const all = [...guests].filter((guest) => guest.handshaking && (!own || guest.host === host))
+  const silent = all.reduce((count, { turn }) => count + (turn === 'none' ? 1 : 0), 0)
+  const around: Around = { host, own, limits, now, areMostSilent: 2 * silent > all.length }
+  let chosen: { guest: Guest; order: number } | undefined
+  for (const guest of all) {
+    const order = orderOf(guest, around)
+    if (order === undefined) continue
+    if (!chosen || order < chosen.order || (order === chosen.order && isOfMore(guest, chosen.guest)))
+      chosen = { guest, order }
   }
-  if (!chosen) return undefined
-  const { prefix, handshakes } = chosen.host
-  const isGreedy = prefix.handshakes > host.prefix.handshakes + 1 || (!own && handshakes > host.handshakes + 1)
-  const mayGo = chosen.turn === 'none' || isGreedy || now - chosen.activeAt >= limits.handshakeStallMs
-  return mayGo ? chosen : undefined
+  return chosen?.guest
 }
 
-function givesWayBefore(a: Guest, b: Guest): boolean {
-  const isSilent = a.turn === 'none'
-  if (isSilent !== (b.turn === 'none')) return isSilent
+interface Around {
+  /** The newcomer's. */
+  readonly host: Host
+  readonly own: boolean
+  readonly limits: IntakeLimits
+  readonly now: number
+  /** More than half have named no encryption: they are the crowd, and nobody else goes for them. */
+  readonly areMostSilent: boolean
+}
+
+/** When a handshake gives way, the smallest number first; undefined: not for this newcomer. */
+function orderOf({ host: its, turn, activeAt }: Guest, { host, own, limits, now, areMostSilent }: Around) {
+  const isSilent = turn === 'none'
+  if (isSilent && now - activeAt >= limits.handshakeSilentMs) return 0
+  if (!own && its.handshakes <= placesOfVoters(its, limits)) return undefined
+  if (isSilent && areMostSilent) return 1
+  const isGreedy = its.prefix.handshakes > host.prefix.handshakes + 1 || (!own && its.handshakes > host.handshakes + 1)
+  if (!own && isGreedy && its.prefix.handshakes > limits.handshakesPerPrefixFair) return 2
+  const isOfNoFewer = own || its.prefix.handshakes >= host.prefix.handshakes
+  if (!isSilent && isOfNoFewer && now - activeAt >= limits.handshakeStallMs) return 3
+  if (isGreedy) return 4
+  if (isSilent) return 5
+  return !own && host.handshakes < placesOfVoters(host, limits) ? 6 : undefined
+}
+
+/** Handshakes of an address that its votes of late keep. */
+const placesOfVoters = ({ hasCredit, voters }: Host, { handshakesPerVoter, handshakesPerPrefixFair }: IntakeLimits) =>
+  hasCredit ? Math.min(handshakesPerPrefixFair, voters.size * handshakesPerVoter) : 0
+
+function isOfMore(a: Guest, b: Guest): boolean {
   const byPrefix = a.host.prefix.handshakes - b.host.prefix.handshakes
   return byPrefix !== 0 ? byPrefix > 0 : isBefore(a, b, 'handshakes')
 }

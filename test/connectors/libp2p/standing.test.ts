@@ -74,7 +74,7 @@ describe('claims of voters', () => {
 
 describe('who leaves', () => {
   const hostOf = (connections: number, handshakes = 0) =>
-    ({ connections, handshakes, prefix: { name: '', hosts: 1, handshakes } }) as Host
+    ({ connections, handshakes, voters: new Set(), prefix: { name: '', hosts: 1, handshakes } }) as unknown as Host
   const guest = (host: Host, activeAt: number, of: { credit?: boolean; kept?: boolean; handshaking?: boolean } = {}) =>
     ({
       host,
@@ -86,7 +86,7 @@ describe('who leaves', () => {
   const shaking = (host: Host, activeAt: number, turn: Guest['turn'] = 'waiting') =>
     ({ ...guest(host, activeAt, { handshaking: true }), turn }) as Guest
   const [few, many] = [hostOf(2, 2), hostOf(9, 9)]
-  const limits = { ...INTAKE_LIMITS, shedIdleMs: 100, handshakeStallMs: 100 }
+  const limits = { ...INTAKE_LIMITS, shedIdleMs: 100, handshakeStallMs: 100, handshakesPerPrefixFair: 4 }
 
   test('default: one without credit, of the address with most connections, silent longest', () => {
     const guests = [guest(few, 1), guest(many, 0, { credit: true }), guest(many, 5), guest(many, 3), guest(many, 4)]
@@ -124,10 +124,35 @@ describe('who leaves', () => {
     expect(givingWay([guest(few, 0)], few, true, limits, 1_000)).toBeUndefined()
   })
 
-  test('behavior: of handshakes one that has named no encryption comes first, whatever its age and for whomever', () => {
+  test('behavior: of handshakes that mostly have named no encryption one of those comes first, for whomever', () => {
     const guests = [shaking(many, 0), shaking(few, 999, 'none'), shaking(few, 990, 'none')]
     expect(givingWay(guests, hostOf(9, 9), false, limits, 1_000)).toBe(guests[2])
     expect(givingWay(guests, few, true, limits, 1_000)).toBe(guests[2])
+  })
+
+  test('behavior: one that has just connected does not go while a prefix has more than its share', () => {
+    const waiting = Array.from({ length: 9 }, () => shaking(many, 995))
+    const newcomer = shaking(hostOf(1, 1), 999, 'none')
+    expect(givingWay([newcomer, ...waiting], hostOf(0), false, limits, 1_000)).toBe(waiting[0])
+    const stalled = [shaking(hostOf(1, 1), 800), shaking(hostOf(1, 1), 700)]
+    expect(givingWay([newcomer, ...stalled], hostOf(0), false, limits, 1_000)).toBe(stalled[1])
+    const late = shaking(hostOf(1, 1), 0, 'none')
+    expect(givingWay([newcomer, ...waiting, late], hostOf(0), false, limits, 1_000)).toBe(late)
+  })
+
+  test('behavior: handshakes of an address with votes are ended for nobody, to a number for each slot', () => {
+    const voting = (handshakes: number, voters: number, hasCredit = true) => {
+      const names = Array.from({ length: voters }, (_, n) => `${n}/owner`)
+      return Object.assign(hostOf(1, handshakes), { hasCredit, voters: new Set(names) })
+    }
+    const may = { ...limits, handshakesPerVoter: 2 }
+    const ended = (of: Host) => givingWay([shaking(of, 0)], hostOf(0), false, may, 1_000) !== undefined
+    expect([voting(2, 1), voting(3, 1), voting(4, 2), voting(5, 9), voting(1, 1, false)].map(ended)).toEqual(
+      [false, true, false, true, true], // 5 > handshakesPerPrefixFair
+    )
+    const young = shaking(hostOf(1, 1), 990)
+    expect(givingWay([young], voting(0, 1), false, may, 1_000)).toBe(young)
+    expect(givingWay([young], voting(2, 1), false, may, 1_000)).toBeUndefined()
   })
 
   test('behavior: handshakes of a prefix with many are ended first, though each address of it has one', () => {
