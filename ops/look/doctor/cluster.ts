@@ -31,6 +31,7 @@ import { rowsMissing } from '../../reading/state-rows.ts'
 import { marketWarnings } from '../../settings/market-warnings.ts'
 import type { Address } from '../../settings/schema.ts'
 import { examineBrokers } from './brokers.ts'
+import { examineCopies } from './copies.ts'
 import { damageAmong, examineTables } from './damage.ts'
 import { type Finding, failed } from './finding.ts'
 import { examineTransactions } from './held-back.ts'
@@ -102,7 +103,12 @@ async function* examineDeployment(
   yield* await examineOwner(ground)
   const all = allTopics(appId, topology, topics)
   const names = all.map(({ name }) => name)
-  yield examineTopicSettings(all, await liveTopics(admin, names))
+  const live = await liveTopics(admin, names)
+  yield examineTopicSettings(all, live)
+  yield await examineCopies(
+    admin,
+    live.map(({ name }) => name),
+  )
   const asked = { brokers: kafka.brokers, now: systemClock.now() }
   yield* await examineTransactions(log, all, asked)
   yield deploymentOf(appId, rules, served)
