@@ -174,7 +174,7 @@ class RunningIntake implements Intake {
     await host.start()
     this.timers.push(
       setInterval(() => this.sweep(), parts.limits.sweepMs),
-      setInterval(() => this.pressure.wake(parts.clock.now()), WAKE_MS),
+      setInterval(() => this.pace.wake(parts.clock.now()), WAKE_MS),
       setInterval(() => void this.askLag(), parts.limits.lagAskMs),
       setInterval(() => void forgetGonePeers(host).catch(() => {}), parts.limits.forgetPeersMs),
     )
@@ -220,7 +220,7 @@ class RunningIntake implements Intake {
   private async part(): Promise<void> {
     const { connections, limits, clock } = this.parts
     connections.part()
-    this.pressure.wakeAll()
+    this.pace.end()
     let at = clock.now()
     for (let spentMs = 0; spentMs < limits.drainMsMax && connections.notParted(0) > 0; ) {
       await clock.sleep(WAKE_MS)

@@ -133,7 +133,10 @@ export const INTAKE_LIMITS = {
   pacePerHost: { burst: 100_000, perSecond: 20_000 },
   /** Pace of a connection with `slowFaults`, and of a connection without credit at an address with `hostSlowFaults`. */
   pacePerSuspect: { burst: 100, perSecond: 20 },
-  /** Longest time for which a connection is not read because of a rate: a slowed peer is still heard. */
+  /**
+   * Longest time for which a connection is not read because of a rate of its own: a slowed peer is still heard. No more is owed to any
+   * rate of messages or frames than comes in this time.
+   */
   holdMsMax: 10_000,
   /**
    * Doubtful messages (admission.ts) that are taken of a connection, so that an honest mistake has its verdict; beyond them
@@ -254,11 +257,24 @@ export class TokenBucket {
     return this.tokens
   }
 
-  /** Takes them though they are not there: answers how long it is until none is owed, ms. */
-  owe(cost: number, now: number): number {
+  /**
+   * Takes them though they are not there, and answers how long it is until none is owed, ms. No more is ever owed than comes in
+   * `mostMs`: what goes beyond that is forgiven.
+   */
+  owe(cost: number, now: number, mostMs = Number.POSITIVE_INFINITY): number {
     this.refill(now)
-    this.tokens -= cost
-    return this.tokens >= 0 ? 0 : (-this.tokens / this.rate.perSecond) * 1000
+    this.tokens = Math.max(Math.min(this.tokens, (-mostMs / 1000) * this.rate.perSecond), this.tokens - cost)
+    return Math.max(0, -this.leftMs(now))
+  }
+
+  /** The time in which so much comes as is left, ms; negative while something is owed. */
+  leftMs(now: number): number {
+    return this.msOf(this.left(now))
+  }
+
+  /** The time in which so much comes, ms. */
+  msOf(cost: number): number {
+    return (cost / this.rate.perSecond) * 1000
   }
 
   /** Another rate from now on; what was saved beyond its burst is gone. */

@@ -26,6 +26,8 @@ export interface Peer extends Pressed {
   readonly talker: Talker
   partialBytes: number
   messages: number
+  /** Time before which the connection is not read since it is over a rate of its own, ms. */
+  heldUntil: number
 }
 
 /** Everything from one address. */

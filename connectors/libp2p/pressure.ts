@@ -16,8 +16,6 @@ export interface Pressed {
   /** Bytes among them that came while it had no credit. */
   unprovenBytes: number
   paused: boolean
-  /** Time before which the connection is not read since it is over a rate, ms. */
-  heldUntil: number
 }
 
 /** Share of the total at which reading stops everywhere; the rest is for what is already under way. */
@@ -99,29 +97,24 @@ export class Pressure<P extends Pressed> {
     this.unprovenBytes += bytes
   }
 
-  /** Reads nothing of a connection until then; `release` of others does not end that, `wake` does. */
-  hold(connection: P, untilMs: number): void {
-    connection.heldUntil = Math.max(connection.heldUntil, untilMs)
+  /** Reads nothing of a connection until it is freed; `release` does not end that. */
+  hold(connection: P): void {
     this.held.add(connection)
     if (this.excessive.size === 0) queueMicrotask(this.pauseExcessive)
     this.excessive.add(connection)
   }
 
-  /** To be called every so often: reads those again whose time is over. */
-  wake(now: number): void {
-    for (const connection of this.held) if (connection.heldUntil <= now) this.free(connection)
-    if (this.paused.size > 0) this.resumeSoon()
-  }
-
-  /** Nobody is held any more, whatever the rate. */
-  wakeAll(): void {
-    for (const connection of this.held) this.free(connection)
-    if (this.paused.size > 0) this.resumeSoon()
-  }
-
-  private free(connection: P): void {
-    connection.heldUntil = 0
+  free(connection: P): void {
     this.held.delete(connection)
+  }
+
+  /** To be called every so often: reads those again that were freed, or that have credit by now. */
+  wake(): void {
+    if (this.paused.size > 0) this.resumeSoon()
+  }
+
+  isConnected(connection: P): boolean {
+    return this.connections.has(connection)
   }
 
   /** Stops reading for good. */
@@ -171,7 +164,7 @@ export class Pressure<P extends Pressed> {
     const bytesMax = RESUME_SHARE * this.limits.inflightBytesPerConnectionMax
     for (const connection of this.paused)
       if (!this.connections.has(connection)) this.forget(connection)
-      else if (connection.heldUntil === 0 && connection.inflightBytes <= bytesMax)
+      else if (!this.held.has(connection) && connection.inflightBytes <= bytesMax)
         ready[this.ranks.hasCredit(connection) ? 'proven' : 'unproven'].push(connection)
     return ready
   }
@@ -196,7 +189,7 @@ export class Pressure<P extends Pressed> {
 }
 
 /** One of each host, then another one of each, and so on. */
-function inTurnsBy<P>(hostOf: (connection: P) => unknown, connections: readonly P[]): readonly P[] {
+export function inTurnsBy<P>(hostOf: (connection: P) => unknown, connections: readonly P[]): readonly P[] {
   const rounds: P[][] = []
   const taken = new Map<unknown, number>()
   for (const connection of connections) {

@@ -16,7 +16,7 @@ function room(...guests: readonly (readonly [name: string, host: string, hasCred
   const resumed: string[] = []
   const all = guests.map(([name, host, hasCredit = false]): Guest => {
     const source = { readStatus: 'readable', pause: () => {}, resume: () => void resumed.push(name) }
-    const state = { inflightBytes: 0, unprovenBytes: 0, paused: false, heldUntil: 0 }
+    const state = { inflightBytes: 0, unprovenBytes: 0, paused: false }
     return { name, host, hasCredit, source: source as unknown as MessageStream, ...state }
   })
   const pressure = new Pressure(INTAKE_LIMITS, new Set(all), {
