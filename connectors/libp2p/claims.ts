@@ -3,7 +3,7 @@
  * cannot own many connections or addresses by them.
  */
 interface Place {
-  /** Voters whose claim it is; the one that comes first has had its last turn longest ago. */
+  /** Voters whose claim it is. */
   readonly voters: Set<string>
 }
 

@@ -3,7 +3,8 @@
  * addresses together have a budget, and a connection waits for its turn before any cryptography is done for it. The prefix that had its
  * last turn longest ago comes first, then the address in it, then the connection that came first: an address waits for no crowd of
  * another prefix. Addresses with votes of late have a budget of their own beside that, and the rate of an address is not asked of
- * them: they are told from nobody who shares the address, but their votes were worth it.
+ * them: they are told from nobody who shares the address, but their votes were worth it. Turns of that budget go by the voter, that is
+ * slot and owner: an address has as many as slots whose votes came from there last, so many addresses with votes of few slots have few.
  */
 import type { ShedReason } from './counts.ts'
 import { type IntakeLimits, TokenBucket } from './limits.ts'
@@ -24,7 +25,7 @@ interface Waiting {
 export class HandshakeTurns {
   /** The one that came first comes first. */
   private waiting: Waiting[] = []
-  /** Prefix or address → number of its last turn; the one that had its turn longest ago comes first. */
+  /** Prefix, address or voter → number of its last turn; the one that had its turn longest ago comes first. */
   private readonly turns = new Map<string, number>()
   private given = 0
   private timer: NodeJS.Timeout | undefined
@@ -67,7 +68,7 @@ export class HandshakeTurns {
    * The budget of all is the bound for the others.
    */
   pays(host: Host, now: number): boolean {
-    return !host.hasCredit && now - this.startedAt >= this.limits.startMs
+    return !speaksForVoters(host) && now - this.startedAt >= this.limits.startMs
   }
 
   /** Gives turns as far as there are any, and refuses who has waited for too long. To be called every so often. */
@@ -95,21 +96,45 @@ export class HandshakeTurns {
   }
 
   private next(now: number): Waiting | undefined {
-    const voter = this.ofVoters.has(now) ? this.first((host) => host.hasCredit) : undefined
-    const one = voter ?? (this.ofAll.has(now) ? this.first((host) => this.mayArrive(host, now)) : undefined)
+    const ofVoter = this.ofVoters.has(now) ? this.firstOfVoters() : undefined
+    const one = ofVoter ?? (this.ofAll.has(now) ? this.first((host) => this.mayArrive(host, now)) : undefined)
     if (!one) return undefined
     const { host } = one.guest
-    ;(voter ? this.ofVoters : this.ofAll).take(now)
+    ;(ofVoter ? this.ofVoters : this.ofAll).take(now)
+    if (ofVoter) this.note(this.voterOf(host))
     if (this.pays(host, now)) host.arrivals.take(now)
     this.note(host.prefix.name)
     this.note(host.name)
     return one
   }
 
-  private first(may: (host: Host) => boolean): Waiting | undefined {
+  private first(may: (host: Host) => boolean, lastOf: (host: Host) => number = () => 0): Waiting | undefined {
     let first: Waiting | undefined
-    for (const one of this.waiting) if ((!first || this.isBefore(one, first)) && may(one.guest.host)) first = one
+    for (const one of this.waiting) {
+      if (!may(one.guest.host)) continue
+      const byVoter = first ? lastOf(one.guest.host) - lastOf(first.guest.host) : 0
+      if (!first || byVoter < 0 || (byVoter === 0 && this.isBefore(one, first))) first = one
+    }
     return first
+  }
+
+  private firstOfVoters(): Waiting | undefined {
+    const known = new Map<Host, number>()
+    return this.first(speaksForVoters, (host) => {
+      const last = known.get(host) ?? this.lastOf(this.voterOf(host))
+      known.set(host, last)
+      return last
+    })
+  }
+
+  /** The voter of an address that had its last turn longest ago. There is one. */
+  private voterOf({ voters }: Host): string {
+    let first: { voter: string; last: number } | undefined
+    for (const voter of voters) {
+      const last = this.lastOf(voter)
+      if (!first || last < first.last) first = { voter, last }
+    }
+    return first?.voter ?? ''
   }
 
   private isBefore({ guest: { host: a } }: Waiting, { guest: { host: b } }: Waiting): boolean {
@@ -145,3 +170,6 @@ export class HandshakeTurns {
     return host.arrivals.left(now) + (arrivalsPerHost.perSecond * handshakeWaitMs) / 1000 >= before + 1
   }
 }
+
+/** Votes of late came from the address, and are the newest of a slot. */
+const speaksForVoters = ({ hasCredit, voters }: Host): boolean => hasCredit && voters.size > 0

@@ -35,7 +35,11 @@ function world(change: Partial<IntakeLimits> = {}) {
     await new Promise(setImmediate)
     return log.splice(0)
   }
-  return { turns, ask, host, pass }
+  const vote = (name: string, voter: string): void => {
+    host(name).vote()
+    hosts.voted(host(name), voter)
+  }
+  return { turns, ask, vote, pass }
 }
 
 describe('turns of handshakes', () => {
@@ -82,11 +86,32 @@ describe('turns of handshakes', () => {
   })
 
   test('behavior: an address with votes has the reserve, and none other has it', async () => {
-    const { ask, host, pass } = world({ handshakesOfVoters: { burst: 2, perSecond: 0.001 }, handshakesOfAll: NONE })
-    host('10.0.9.1').vote()
+    const { ask, vote, pass } = world({ handshakesOfVoters: { burst: 2, perSecond: 0.001 }, handshakesOfAll: NONE })
+    vote('10.0.9.1', '1/a')
     for (let n = 0; n < 20; n++) ask('10.0.1.1')
     for (let n = 0; n < 3; n++) ask('10.0.9.1')
     expect(await pass(20)).toEqual(['10.0.9.1', '10.0.9.1'])
+  })
+
+  test('behavior: turns of the reserve go by the voters of an address, however many prefixes have the same', async () => {
+    const { ask, vote, pass } = world({ handshakesOfVoters: { burst: 1, perSecond: 10 }, handshakesOfAll: NONE })
+    for (let n = 0; n < 10; n++) vote(`10.1.${n}.1`, `${n % 5}/a`)
+    for (const slot of [11, 12, 13, 14]) vote('10.0.9.1', `${slot}/b`)
+    for (let n = 0; n < 10; n++) for (let k = 0; k < 3; k++) ask(`10.1.${n}.1`)
+    for (let k = 0; k < 9; k++) ask('10.0.9.1')
+    const served = await pass(900)
+    expect([served.length, served.filter((name) => name === '10.0.9.1').length]).toEqual([9, 4])
+  })
+
+  test('bound: a voter speaks for few addresses, the newest', async () => {
+    const { ask, vote, pass } = world({
+      ...{ handshakesOfVoters: { burst: 9, perSecond: 9 }, handshakesOfAll: NONE, hostsPerVoter: 2 },
+      arrivalsPerHost: { burst: 0, perSecond: 0.001 },
+    })
+    const names = [1, 2, 3].map((n) => `10.0.${n}.1`)
+    for (const name of names) vote(name, '1/a')
+    for (const name of names) ask(name)
+    expect(await pass(0)).toEqual(['10.0.1.1 host-rate', '10.0.2.1', '10.0.3.1'])
   })
 
   test('bound: without a turn in time it is refused, by the reason: the rate of all or of its address', async () => {
@@ -102,8 +127,8 @@ describe('turns of handshakes', () => {
 
   test('bound: the rate of an address is asked neither where votes came from, nor after the start', async () => {
     const limits = { arrivalsPerHost: { burst: 1, perSecond: 0.001 }, handshakesOfAll: { burst: 9, perSecond: 9 } }
-    const { ask, host, pass } = world(limits)
-    host('10.0.9.1').vote()
+    const { ask, vote, pass } = world(limits)
+    vote('10.0.9.1', '1/a')
     for (let n = 0; n < 3; n++) ask('10.0.9.1')
     expect(await pass(0)).toEqual(['10.0.9.1', '10.0.9.1', '10.0.9.1'])
     const started = world({ ...limits, startMs: 100 })
