@@ -283,7 +283,7 @@ export class Connections {
   /** Ends the connection that takes most by some measure. */
   shedGreediest(reason: 'streams' | 'partial-bytes', measure: (guest: Guest) => number): void {
     this.counts.shed(reason)
-    const guest = greediest(this.guests, measure)
+    const guest = greediest(this.guests, measure, this.limits)
     if (guest) end(guest, `the intake has too many: ${reason}`)
   }
 }

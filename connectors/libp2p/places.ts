@@ -110,22 +110,41 @@ function isOfMore(a: Guest, b: Guest): boolean {
 const isBefore = (a: Guest, b: Guest, by: 'connections' | 'handshakes'): boolean =>
   a.host[by] !== b.host[by] ? a.host[by] > b.host[by] : a.activeAt < b.activeAt
 
-/** The memory of a connection with credit counts for a tenth: a peer that brings votes is not closed for a peer that brings none. */
-const SHARE_WITH_CREDIT = 0.1
+/** The memory of a connection with votes counts for a tenth: a peer that brings votes is not closed for a peer that brings none. */
+const SHARE_WITH_VOTES = 0.1
 
-/** The connection that takes most by some measure, of the address that does; also one that is not known to libp2p yet. */
-export function greediest(guests: Iterable<Guest>, measure: (guest: Guest) => number): Guest | undefined {
-  const hosts = new Map<Host, { sum: number; most: Guest; weight: number }>()
-  for (const guest of guests) {
-    const weight = measure(guest) * (guest.peer?.standing.hasCredit ? SHARE_WITH_CREDIT : 1)
-    const of = hosts.get(guest.host)
-    if (!of) hosts.set(guest.host, { sum: weight, most: guest, weight })
-    else {
-      of.sum += weight
-      if (weight > of.weight) Object.assign(of, { most: guest, weight })
-    }
+/** The memory that connections of one address hold: of those with votes, or of the others. */
+interface Holding {
+  sum: number
+  connections: number
+  most: Guest
+  held: number
+}
+
+/**
+ * The connection that takes most by some measure, of the address that does; also one that is not known to libp2p yet. Connections with
+ * votes are compared apart from the others of their address, on an average, and the others have a share for each of its voters: peers
+ * behind one address do not pay for each other.
+ */
+export function greediest(guests: Iterable<Guest>, measure: (guest: Guest) => number, limits: IntakeLimits) {
+  const [kept, others] = [new Map<Host, Holding>(), new Map<Host, Holding>()]
+  for (const guest of guests) hold(isKept(guest) ? kept : others, guest, measure(guest))
+  let first: { most: Guest; weight: number } | undefined
+  const compare = (most: Guest, weight: number): void => {
+    if (!first || weight > first.weight) first = { most, weight }
   }
-  let first: { sum: number; most: Guest } | undefined
-  for (const one of hosts.values()) if (!first || one.sum > first.sum) first = one
+  for (const { most, sum, connections } of kept.values()) compare(most, (SHARE_WITH_VOTES * sum) / connections)
+  for (const [{ hasCredit, voters }, { most, sum }] of others)
+    compare(most, sum / (1 + (hasCredit ? voters.size * limits.connectionsPerVoter : 0)))
   return first?.most
+}
+
+function hold(holdings: Map<Host, Holding>, guest: Guest, held: number): void {
+  const of = holdings.get(guest.host)
+  if (!of) holdings.set(guest.host, { sum: held, connections: 1, most: guest, held })
+  else {
+    of.sum += held
+    of.connections++
+    if (held > of.held) Object.assign(of, { most: guest, held })
+  }
 }

@@ -170,9 +170,26 @@ describe('who leaves', () => {
     const measure = ({ streams }: Guest) => streams
     const relay = holding(few, 100, true)
     const small = [holding(many, 9), holding(many, 8), { ...holding(many, 8), peer: undefined }]
-    expect(greediest([relay, ...small], measure)).toBe(small[0])
-    expect(greediest([holding(hostOf(1), 20), ...small], measure)).toBe(small[0])
+    expect(greediest([relay, ...small], measure, limits)).toBe(small[0])
+    expect(greediest([holding(hostOf(1), 20), ...small], measure, limits)).toBe(small[0])
     const greedy = holding(few, 1_000, true)
-    expect(greediest([greedy, ...small], measure)).toBe(greedy)
+    expect(greediest([greedy, ...small], measure, limits)).toBe(greedy)
+  })
+
+  test('behavior: peers with votes behind one address do not pay for each other, nor for a neighbour', () => {
+    const measure = ({ streams }: Guest) => streams
+    const behind = (streams: number, kept: boolean, nat: Host) =>
+      ({ ...guest(nat, 0, { credit: kept, kept }), streams }) as Guest
+    const names = Array.from({ length: 15 }, (_, n) => `${n}/owner`)
+    const nat = Object.assign(hostOf(30), { hasCredit: true, voters: new Set(names) })
+    const pools = names.map(() => behind(100, true, nat))
+    const crowd = Array.from({ length: 3 }, () => behind(50, false, hostOf(1)))
+    expect(greediest([...pools, ...crowd], measure, limits)).toBe(crowd[0])
+    const fresh = names.map(() => behind(100, false, nat))
+    expect(greediest([...fresh, ...crowd], measure, limits)).toBe(crowd[0])
+    const neighbour = behind(1_000, false, nat)
+    expect(greediest([...pools, neighbour, ...crowd], measure, limits)).toBe(crowd[0])
+    const neighbours = [neighbour, behind(999, false, nat)]
+    expect(greediest([...pools, ...neighbours, ...crowd], measure, limits)).toBe(neighbour)
   })
 })
