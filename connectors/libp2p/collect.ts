@@ -9,14 +9,14 @@ import type { Connections } from './connections.ts'
 import type { Counts, Doubt } from './counts.ts'
 import { takeOver } from './early.ts'
 import { EVIDENCE_BYTES_MAX, type Frame, FrameDecoder, type FramingProblem } from './framing.ts'
+import { Judging } from './judging.ts'
 import { type IntakeLimits, TokenBucket } from './limits.ts'
 import type { CollectStream, Peer } from './peer.ts'
+import type { Lane } from './pressure.ts'
 import { decodeSubmission } from './wire.ts'
 
 /** Bytes of a record beside its content: the object, its place in the queue. */
 const RECORD_OVERHEAD_BYTES = 256
-/** Messages that are judged together: their signatures keep this thread for some 3 ms when it has no workers. */
-const JUDGED_TOGETHER = 64
 /** A message of so many bytes is one for the rates; a longer one counts as several. */
 const MESSAGE_BYTES = 1024
 
@@ -35,8 +35,8 @@ export interface CollectorOptions {
   readonly admission: Admission
   /** When it came, of what comes now. */
   readonly stamp: (now: number) => number
-  /** Counts bytes that were decoded against the peer. */
-  readonly hold: (bytes: number, peer: Peer) => void
+  /** Counts bytes that were decoded against the peer. @param lane of a message that is to be judged */
+  readonly hold: (bytes: number, peer: Peer, lane?: Lane) => void
   /** Counts bytes no more that are let go without being in the log. */
   readonly drop: (bytes: number, peer: Peer) => void
   /** Takes a record whose bytes are counted. */
@@ -49,6 +49,7 @@ export interface CollectorOptions {
 interface Arrived {
   readonly submission: Submission
   readonly peer: Peer
+  readonly lane: Lane
   readonly bytes: number
 }
 
@@ -62,15 +63,14 @@ export class Collector {
   readonly streams = new Set<CollectStream>()
   private readonly options: CollectorOptions
   private readonly letters: TokenBucket
-  /** Submissions of connections with credit, and of others: neither keeps the other waiting. */
-  private readonly proven: Arrived[] = []
-  private readonly unproven: Arrived[] = []
+  private readonly waiting: Judging<Arrived>
   private judging: Promise<void> | undefined
   private closed = false
 
   constructor(options: CollectorOptions) {
     this.options = options
     this.letters = new TokenBucket(options.limits.letters, options.clock.now())
+    this.waiting = new Judging(options.limits.newcomerMessages)
   }
 
   readonly onStream = (stream: Stream, connection: Connection): void => {
@@ -149,17 +149,19 @@ export class Collector {
     const isBroken = frames.some((frame) => !this.onFrame(open, frame, now))
     for (const one of oversize) if (!isBroken) this.onOversize(open, one, now)
     if (problem && !isBroken) this.onGarbage(open, problem, now)
-    const whole = frames.reduce((sum, { bytes }) => sum + Math.ceil(bytes.length / MESSAGE_BYTES), problem ? 1 : 0)
-    return whole + Math.ceil(skippedBytes / MESSAGE_BYTES)
+    const rest = (problem ? 1 : 0) + Math.ceil(skippedBytes / MESSAGE_BYTES)
+    open.peer.messages += rest
+    return frames.reduce((sum, frame) => sum + weightOf(frame), rest)
   }
 
   /** False when the stream was reset. */
   private onFrame(open: CollectStream, frame: Frame, now: number): boolean {
     const { counts } = this.options
     counts.messages++
+    open.peer.messages += weightOf(frame)
     const { submission, problem, unframed } = { unframed: false, ...decodeSubmission(frame, this.options.stamp(now)) }
     if (submission) {
-      this.arrive({ submission, peer: open.peer, bytes: frame.bytes.length + RECORD_OVERHEAD_BYTES })
+      this.arrive(submission, open.peer, frame.bytes.length + RECORD_OVERHEAD_BYTES)
       return true
     }
     counts.malformed++
@@ -187,10 +189,10 @@ export class Collector {
     reset(open, problem.message) // this stream only: where the next message would begin cannot be known
   }
 
-  private arrive(one: Arrived): void {
-    this.options.hold(one.bytes, one.peer)
-    const queue = one.peer.standing.hasCredit ? this.proven : this.unproven
-    queue.push(one)
+  private arrive(submission: Submission, peer: Peer, bytes: number): void {
+    const lane = this.waiting.laneOf(peer)
+    this.options.hold(bytes, peer, lane)
+    this.waiting.add({ submission, peer, lane, bytes })
     this.judging ??= this.judgeAll().finally(() => {
       this.judging = undefined
     })
@@ -198,12 +200,11 @@ export class Collector {
 
   private async judgeAll(): Promise<void> {
     const { admission, clock } = this.options
-    while (this.proven.length + this.unproven.length > 0) {
-      const others = Math.min(this.unproven.length, JUDGED_TOGETHER / 2)
-      const some = this.proven.splice(0, JUDGED_TOGETHER - others)
-      some.push(...this.unproven.splice(0, JUDGED_TOGETHER - some.length))
+    while (this.waiting.size > 0) {
+      const some = this.waiting.take()
       const doubts = await admission.judge(some, () => clock.now())
       for (const [at, one] of some.entries()) {
+        this.waiting.done(one)
         const doubt = doubts[at]
         if (doubt === undefined) this.queueSubmission(one)
         else this.refuse(one, doubt)
@@ -287,6 +288,9 @@ export class Collector {
     if (open.decoder.unfinishedBytes > 0) this.options.counts.unfinished++
   }
 }
+
+/** For how many messages one counts. */
+const weightOf = ({ bytes }: Frame): number => Math.ceil(bytes.length / MESSAGE_BYTES)
 
 const reset = ({ stream }: CollectStream, message: string): void => stream.abort(new Error(message))
 

@@ -133,7 +133,7 @@ class RunningIntake implements Intake {
     this.parts = parts
     this.sampled = counts.snapshot()
     this.sweptAt = clock.now()
-    this.pressure = new Pressure(limits, connections.peers, ranksOf(guide))
+    this.pressure = new Pressure(limits, connections.peers, ranksOf(guide, limits))
     this.pace = new Pace(limits, counts, this.pressure, clock.now())
     this.admission = new Admission(guide, limits, counts, {
       passed: (peer, now) => connections.touch(peer, now),
@@ -145,7 +145,7 @@ class RunningIntake implements Intake {
       ...parts,
       admission: this.admission,
       stamp: guide.stamp,
-      hold: (bytes, peer) => this.pressure.take(peer, bytes),
+      hold: (bytes, peer, lane) => this.pressure.take(peer, bytes, lane),
       drop: (bytes, peer) => this.pressure.release(peer, bytes),
       queue: (record, bytes, peer) => this.queue.add(record, bytes, peer),
       read: (peer, messages, now) => {

@@ -29,8 +29,10 @@ interface Wait {
 export type Lagging = 'no' | 'some' | 'all'
 
 /** While nothing is known of slots nobody can show a vote: then all are alike. */
-export const ranksOf = (guide: Pick<Guide, 'ownersOf'>): Ranks<Peer> => ({
+export const ranksOf = (guide: Pick<Guide, 'ownersOf'>, limits: IntakeLimits): Ranks<Peer> => ({
   hasCredit: ({ standing }) => standing.hasCredit || guide.ownersOf(0) === 'no-word',
+  isNewcomer: ({ messages }) => messages <= limits.newcomerMessages,
+  isProven: (lane) => lane === 'proven' || guide.ownersOf(0) === 'no-word',
   hostOf: ({ host }) => host,
 })
 
@@ -64,10 +66,9 @@ export class Pace {
     this.lagging = behind === undefined || behind <= lagRecordsMax ? 'no' : behind <= lagRecordsStop ? 'some' : 'all'
   }
 
-  /** So many messages came on a connection. */
+  /** So many messages came on a connection; they are counted in its `messages`. */
   spend(peer: Peer, messages: number, now: number): void {
     const { standing, host } = peer
-    peer.messages += messages
     peer.talker.messages += messages
     const { pacePerSuspect, pacePerConnection } = this.limits
     standing.pace.setRate(this.isSuspect(peer) ? pacePerSuspect : pacePerConnection)

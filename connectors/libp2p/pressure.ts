@@ -13,7 +13,7 @@ export interface Pressed {
   /** Decrypted bytes of the connection. */
   readonly source: MessageStream | undefined
   inflightBytes: number
-  /** Bytes among them that came while it had no credit. */
+  /** Bytes among them that no credit stood for when they came. */
   unprovenBytes: number
   paused: boolean
 }
@@ -25,16 +25,28 @@ const RESUME_SHARE = 0.5
 /** Share of the total at which connections without credit are not read, and at which they are again: the rest is for those that vote. */
 const UNPROVEN_PAUSE_SHARE = 0.375
 const UNPROVEN_RESUME_SHARE = 0.25
+/** Share of the total up to which newcomers are read beside those: a flood does not fill what is between the two shares. */
+const NEWCOMER_PAUSE_SHARE = 0.5
 /**
  * Bytes that a connection may hand over at once when it is resumed: a chunk of the socket, and the bytes that TLS and noise had
  * decrypted. So many are resumed at a time as there is room for, the others in later turns of the event loop.
  */
 const RESUMED_BYTES = 256 * 1024
 
+/**
+ * `proven`: credit of its peer stands for it. `known`: one of the first of a connection, of an address with votes of late. `new`: the same
+ * of other addresses.
+ */
+export type Lane = 'proven' | 'known' | 'new' | 'other'
+
 /** The facts of a connection that decide about its turn. */
 export interface Ranks<P> {
   /** Whether votes came of it of late. */
   hasCredit(connection: P): boolean
+  /** Whether only the first few messages came of it, with which it may show what it is. */
+  isNewcomer(connection: P): boolean
+  /** Whether credit stands for a message. */
+  isProven(lane: Lane): boolean
   /** The address that it comes from. */
   hostOf(connection: P): unknown
 }
@@ -64,16 +76,16 @@ export class Pressure<P extends Pressed> {
     this.ranks = ranks
   }
 
-  /** Counts bytes that were decoded and are not yet in the log. */
-  take(from: P, bytes: number): void {
+  /** Counts bytes that were decoded and are not yet in the log. @param lane of a message that is to be judged */
+  take(from: P, bytes: number, lane?: Lane): void {
     from.inflightBytes += bytes
     this.inflightBytes += bytes
-    const isUnproven = !this.ranks.hasCredit(from)
-    if (isUnproven) this.countUnproven(from, bytes)
+    const isProven = lane === undefined ? this.ranks.hasCredit(from) : this.ranks.isProven(lane)
+    if (!isProven) this.countUnproven(from, bytes)
     const { inflightBytesMax, inflightBytesPerConnectionMax } = this.limits
     if (this.inflightBytes > PAUSE_SHARE * inflightBytesMax) this.stopped = true
     if (this.unprovenBytes > UNPROVEN_PAUSE_SHARE * inflightBytesMax) this.unprovenStopped = true
-    const isStopped = this.stopped || (isUnproven && this.unprovenStopped)
+    const isStopped = this.stopped || this.isStoppedUnproven(from)
     if (!isStopped && from.inflightBytes <= inflightBytesPerConnectionMax) return
     // Not here: `resume` of the library hands over data before it undoes the pause, so that a pause from within its own
     // hand-over would be undone as well.
@@ -129,7 +141,17 @@ export class Pressure<P extends Pressed> {
     this.excessive.clear()
     for (const connection of this.stopped ? this.connections : excessive) this.pause(connection)
     if (this.stopped || !this.unprovenStopped) return
-    for (const connection of this.connections) if (!this.ranks.hasCredit(connection)) this.pause(connection)
+    for (const connection of this.connections) if (this.isStoppedUnproven(connection)) this.pause(connection)
+  }
+
+  /** With few unproven bytes in flight: more than credit stands for is a flood behind a vote. */
+  private isProven(connection: P): boolean {
+    return this.ranks.hasCredit(connection) && connection.unprovenBytes <= RESUMED_BYTES
+  }
+
+  private isStoppedUnproven(connection: P): boolean {
+    if (!this.unprovenStopped || this.isProven(connection)) return false
+    return !this.ranks.isNewcomer(connection) || this.roomForUnproven(NEWCOMER_PAUSE_SHARE) < 0
   }
 
   private pause(connection: P): void {
@@ -148,25 +170,36 @@ export class Pressure<P extends Pressed> {
   private readonly resumeSome = (): void => {
     this.resuming = false
     const { inflightBytesMax } = this.limits
-    const { proven, unproven } = this.ready()
-    this.resumeWithin(proven, PAUSE_SHARE * inflightBytesMax - this.inflightBytes)
-    const room = Math.min(PAUSE_SHARE * inflightBytesMax - this.inflightBytes, this.roomForUnproven())
-    if (!this.unprovenStopped) this.resumeWithin(inTurnsBy(this.ranks.hostOf, unproven), room)
+    const room = () => PAUSE_SHARE * inflightBytesMax - this.inflightBytes
+    const { proven, newcomers, others } = this.ready()
+    this.resumeWithin(proven, room())
+    const forNewcomers = this.roomForUnproven(NEWCOMER_PAUSE_SHARE)
+    if (forNewcomers >= 0) this.resumeWithin(inTurnsBy(this.ranks.hostOf, newcomers), Math.min(room(), forNewcomers))
+    if (this.unprovenStopped) return
+    this.resumeWithin(
+      inTurnsBy(this.ranks.hostOf, others),
+      Math.min(room(), this.roomForUnproven(UNPROVEN_PAUSE_SHARE)),
+    )
   }
 
-  private roomForUnproven(): number {
-    return UNPROVEN_PAUSE_SHARE * this.limits.inflightBytesMax - this.unprovenBytes
+  private roomForUnproven(share: number): number {
+    return share * this.limits.inflightBytesMax - this.unprovenBytes
   }
 
   /** The paused connections that may be read again; longest paused first. */
-  private ready(): { readonly proven: P[]; readonly unproven: P[] } {
-    const ready = { proven: [] as P[], unproven: [] as P[] }
+  private ready(): { readonly proven: P[]; readonly newcomers: P[]; readonly others: P[] } {
+    const ready = { proven: [] as P[], newcomers: [] as P[], others: [] as P[] }
     const bytesMax = RESUME_SHARE * this.limits.inflightBytesPerConnectionMax
     for (const connection of this.paused)
       if (!this.connections.has(connection)) this.forget(connection)
       else if (!this.held.has(connection) && connection.inflightBytes <= bytesMax)
-        ready[this.ranks.hasCredit(connection) ? 'proven' : 'unproven'].push(connection)
+        ready[this.rankOf(connection)].push(connection)
     return ready
+  }
+
+  private rankOf(connection: P): 'proven' | 'newcomers' | 'others' {
+    if (this.isProven(connection)) return 'proven'
+    return this.ranks.isNewcomer(connection) ? 'newcomers' : 'others'
   }
 
   /** One at least, so that what is under way never keeps all of them waiting. */

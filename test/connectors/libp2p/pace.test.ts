@@ -17,7 +17,7 @@ function world(change: Partial<IntakeLimits> = {}) {
   let now = 1_000_000
   const hosts = new Hosts(limits)
   const peers = new Set<Peer>()
-  const pressure = new Pressure(limits, peers, ranksOf({ ...NO_GUIDE, ownersOf: () => [] }))
+  const pressure = new Pressure(limits, peers, ranksOf({ ...NO_GUIDE, ownersOf: () => [] }, limits))
   const pace = new Pace(limits, new Counts(), pressure, now)
   const connect = (address: string): Peer => {
     const host = hosts.named(address, now)
@@ -43,6 +43,7 @@ function world(change: Partial<IntakeLimits> = {}) {
       await pauses()
     },
     messages: async (peer: Peer, count: number) => {
+      peer.messages += count
       pace.spend(peer, count, now)
       await pauses()
     },
@@ -126,6 +127,7 @@ describe('the rate of connections without credit', () => {
     const send = () => {
       for (const one of flood) {
         if (one.paused) continue
+        one.messages += 1_700
         pace.spend(one, 1_700, at())
         spent += 1_700
       }

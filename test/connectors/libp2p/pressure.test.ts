@@ -10,17 +10,20 @@ interface Guest extends Pressed {
   readonly name: string
   readonly host: string
   hasCredit: boolean
+  isNewcomer: boolean
 }
 
 function room(...guests: readonly (readonly [name: string, host: string, hasCredit?: boolean])[]) {
   const resumed: string[] = []
   const all = guests.map(([name, host, hasCredit = false]): Guest => {
     const source = { readStatus: 'readable', pause: () => {}, resume: () => void resumed.push(name) }
-    const state = { inflightBytes: 0, unprovenBytes: 0, paused: false }
+    const state = { inflightBytes: 0, unprovenBytes: 0, paused: false, isNewcomer: false }
     return { name, host, hasCredit, source: source as unknown as MessageStream, ...state }
   })
   const pressure = new Pressure(INTAKE_LIMITS, new Set(all), {
     hasCredit: (one) => one.hasCredit,
+    isNewcomer: (one) => one.isNewcomer,
+    isProven: (lane) => lane === 'proven',
     hostOf: ({ host }) => host,
   })
   const of = (name: string): Guest => all.find((one) => one.name === name)!
@@ -78,4 +81,27 @@ test('behavior: one at least is read again however little room is left', async (
   for (let i = 0; i < 10; i++) pressure.release(of('stuck'), MiB)
   await turns()
   expect(paused()).toEqual(['stuck'])
+})
+
+test('behavior: a newcomer is read beside a flood that fills its share, up to a bound of its own', async () => {
+  const { pressure, of, paused } = room(['flood', 'a'], ['newcomer', 'b'])
+  of('newcomer').isNewcomer = true
+  for (let i = 0; i < 13; i++) pressure.take(of('flood'), MiB, 'other')
+  await turns()
+  expect(paused()).toEqual(['flood'])
+  for (let i = 0; i < 4; i++) pressure.take(of('newcomer'), MiB, 'new')
+  await turns()
+  expect([paused(), pressure.stopped]).toEqual([['flood', 'newcomer'], false])
+  for (let i = 0; i < 4; i++) pressure.release(of('newcomer'), MiB)
+  await turns()
+  expect(paused()).toEqual(['flood'])
+})
+
+test('behavior: a flood behind votes is held to the share of those without, each connection within its own bound', async () => {
+  const names = ['flood 1', 'flood 2', 'flood 3', 'flood 4', 'flood 5']
+  const { pressure, of, paused } = room(...names.map((name) => [name, 'a', true] as const), ['voter', 'b', true])
+  pressure.take(of('voter'), 1_000, 'other')
+  for (const name of names) pressure.take(of(name), 3 * MiB, 'other')
+  await turns()
+  expect([paused(), pressure.stopped]).toEqual([names, false])
 })
