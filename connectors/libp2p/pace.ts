@@ -126,8 +126,9 @@ export class Pace {
       const turnMs = Math.max(TURN_MS, rate.msOf(cost), (this.turnMsOf.get(peer) ?? 0) / 2)
       this.turnMsOf.set(peer, turnMs)
     }
-    const neighbours = [...this.waits.keys()].filter(({ host }) => host === peer.host).length
-    wait.dueAt += neighbours * Math.max(0, ...over.map((rate) => rate.msOf(cost)))
+    let neighbours = 0 // no list of them: a flood comes here with each chunk
+    for (const { host } of this.waits.keys()) if (host === peer.host) neighbours++
+    wait.dueAt += neighbours * over.reduce((longest, rate) => Math.max(longest, rate.msOf(cost)), 0)
   }
 
   /** Connections whose own rates would let them be read: one of each address, that which had no turn for longest first, then another one. */
