@@ -44,6 +44,8 @@ export interface RecordBatch {
 const NO_HEADERS: readonly RecordHeader[] = []
 /** The smallest record: its length and six fields of a byte each. */
 const RECORD_BYTES_MIN = 7
+/** One more is the last number that is exact. */
+const OFFSET_MAX = Number.MAX_SAFE_INTEGER - 1
 const ABORT_MARKER = 0
 const COMMIT_MARKER = 1
 
@@ -92,8 +94,9 @@ export function* readBatches(fetched: Buffer): Generator<FoundBatch, void, void>
 /** Offset, size, checksum, format, attributes, and at least an empty key and value. */
 const OLD_BATCH_BYTES_MIN = 26
 
-function oldBatch(fetched: Buffer, at: number, end: number, magic: number): OldBatch {
+function oldBatch(fetched: Buffer, at: number, end: number, magic: number): OldBatch | DamagedBatch {
   const offset = readLooseInt64(fetched, at + BASE_OFFSET_AT)
+  if (!Number.isSafeInteger(offset)) return damagedAt(fetched, at, end, corrupt('the message set has no such offset'))
   const what = `a message set of format ${magic} at offset ${offset}, from before Kafka 0.11`
   const error = new LogError('UNSUPPORTED_FORMAT', `${what}: copy the topic with a newer client`)
   return { baseOffset: offset, lastOffset: offset, bytes: fetched.subarray(at, end), error }
@@ -101,7 +104,7 @@ function oldBatch(fetched: Buffer, at: number, end: number, magic: number): OldB
 
 /** @param end end of the batch, when its length can be believed */
 function damagedAt(fetched: Buffer, at: number, end: number | undefined, error: LogError): DamagedBatch {
-  const baseOffset = readLooseInt64(fetched, at + BASE_OFFSET_AT)
+  const baseOffset = Math.min(readLooseInt64(fetched, at + BASE_OFFSET_AT), OFFSET_MAX) // another would have none behind it
   const behind = end === undefined || end + LENGTH_AT > fetched.length ? 0 : readLooseInt64(fetched, end)
   return { baseOffset, next: Number.isSafeInteger(behind) ? Math.max(behind, baseOffset + 1) : baseOffset + 1, error }
 }

@@ -377,6 +377,17 @@ describe('what cannot be handed out as it is', () => {
     expect(seen([unframed])).toEqual({ records: [], next: 0, damaged: 1 })
   })
 
+  test('error: a batch or message set beyond every offset is damaged, and there is an offset behind it', () => {
+    const beyond = Buffer.concat([batchAt(7, many(3)), good(10)])
+    beyond[0] = 1
+    const old = Buffer.from(beyond)
+    old[16] = 0
+    for (const bytes of [beyond, sealed(beyond), old]) {
+      const { next, damaged } = readCommitted(bytes, abortedOf(), 7)
+      expect(damaged!.next).toBeGreaterThan(next)
+    }
+  })
+
   test('behavior: no bytes end in an exception', () => {
     const base = Buffer.concat([batchAt(7, many(3), { producer: writer(A) }), marker(10, A, 'abort'), good(11)])
     const changes = fc.array(fc.tuple(fc.nat({ max: base.length - 1 }), fc.nat({ max: 255 })), { maxLength: 8 })
