@@ -14,7 +14,9 @@ export function weaknessesOf(
   topics: readonly string[],
 ): readonly string[] {
   if (live === undefined)
-    return ['the brokers have no access control: every client that reaches them may write every topic, but for markers']
+    return [
+      'the brokers have no access control: every client that reaches them may write every topic, but for what is sealed',
+    ]
   return [...sharedLogins(principals), ...foreignWriters(wanted, live, topics)]
 }
 
