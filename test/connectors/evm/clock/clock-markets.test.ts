@@ -262,6 +262,17 @@ describe('rows that rest on no request', () => {
     unreadable.length = 0
     return runClock(log, topics, [chain.node()], { observer: { unreadable: (left) => void unreadable.push(left) } })
   }
+  /** A log in which a clock that has ended added the other market, as it was asked to. */
+  async function withAdded() {
+    const [chain, log] = [new ScriptedChain({}), createMemoryLog()]
+    const first = await run(log, chain)
+    await first.reached(0)
+    const id = await ask(log, OTHER_MARKET, true)
+    chain.mine()
+    const founded = await answered(log, OTHER_MARKET, id)
+    await first.close()
+    return { chain, log, founded }
+  }
 
   test('error: a configured market that nobody asked to remove stays, and its row is put right', async () => {
     const [chain, log] = [new ScriptedChain({}), createMemoryLog()]
@@ -280,14 +291,8 @@ describe('rows that rest on no request', () => {
   })
 
   test('error: a market that was asked for keeps its row, whatever came behind it', async () => {
-    const [chain, log] = [new ScriptedChain({}), createMemoryLog()]
-    const first = await run(log, chain)
-    await first.reached(0)
-    const id = await ask(log, OTHER_MARKET, true)
-    chain.mine()
-    const founded = await answered(log, OTHER_MARKET, id)
-    await first.close()
-    await forge(log, OTHER_MARKET, { serving: 'REMOVED', requestId: id })
+    const { chain, log, founded } = await withAdded()
+    await forge(log, OTHER_MARKET, { serving: 'REMOVED', requestId: founded.requestId })
     await forge(log, OTHER_MARKET, { serving: 'CONFIGURED', requestId: 'forged' })
     chain.mine(release(7, OTHER_MARKET))
     const again = await run(log, chain)
@@ -298,13 +303,7 @@ describe('rows that rest on no request', () => {
   })
 
   test('error: where the right row is compacted away the request is decided again', async () => {
-    const [chain, log] = [new ScriptedChain({}), createMemoryLog()]
-    const first = await run(log, chain)
-    await first.reached(0)
-    const id = await ask(log, OTHER_MARKET, true)
-    chain.mine()
-    await answered(log, OTHER_MARKET, id)
-    await first.close()
+    const { chain, log, founded } = await withAdded()
     const [end] = await log.ends([{ topic: topics.markets.name, partition: 0 }])
     await forge(log, OTHER_MARKET, { serving: 'REMOVED', requestId: 'forged' })
     // what compaction leaves: the newest row of the key
@@ -319,17 +318,11 @@ describe('rows that rest on no request', () => {
     await again.reached(2)
     await again.close()
     expect(told(await readTicks(log, topics))).toEqual(['1 add other', '2 add other', '2 OPEN 7 other'])
-    expect((await rowsOf(log))[OTHER_MARKET]).toMatchObject({ serving: 'ADDED', requestId: id })
+    expect((await rowsOf(log))[OTHER_MARKET]).toMatchObject({ serving: 'ADDED', requestId: founded.requestId })
   })
 
   test('behavior: a request that is not decided yet speaks against no row', async () => {
-    const [chain, log] = [new ScriptedChain({}), createMemoryLog()]
-    const first = await run(log, chain)
-    await first.reached(0)
-    const id = await ask(log, OTHER_MARKET, true)
-    chain.mine()
-    await answered(log, OTHER_MARKET, id)
-    await first.close()
+    const { chain, log } = await withAdded()
     const later = await ask(log, OTHER_MARKET, false)
     chain.mine()
     const again = await run(log, chain)
