@@ -4,7 +4,7 @@ import type { KafkaCluster } from './cluster.ts'
 import { Code, expectNoError } from './errors.ts'
 import { fetchRequest, fetchVersion } from './fetch-request.ts'
 import type { OpenTransaction } from './open-transactions.ts'
-import { perLeader } from './per-leader.ts'
+import { nameOf, perLeader } from './per-leader.ts'
 import { endIn, isDamaged, isOld, producerEpochOf, readBatches } from './record-batch-read.ts'
 import { listOffsets } from './requests/list-offsets.ts'
 import { describeProducers, type EndMarker, writeTxnMarkers } from './requests/transactions.ts'
@@ -119,7 +119,5 @@ export async function writeEnd(
   const marker = { producerId, producerEpoch, coordinatorEpoch: Math.max(0, coordinatorEpoch), end }
   const leader = await cluster.leaderOf({ topic, partition })
   for (const { errorCode } of await cluster.send(leader, writeTxnMarkers(marker, [{ topic, partition }])))
-    expectNoError(errorCode, `the end of a transaction in ${topic}/${partition}`)
+    expectNoError(errorCode, `the end of a transaction in ${nameOf({ topic, partition })}`)
 }
-
-const nameOf = ({ topic, partition }: TopicPartition): string => `${topic}/${partition}`
