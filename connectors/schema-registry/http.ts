@@ -85,10 +85,9 @@ export function createRegistryHttp(endpoint: RegistryEndpoint): RegistryHttp {
 
   const retried = <T>(call: () => Promise<T>): Promise<T> => {
     const { givenUp } = silence
-    const step = (): Promise<T> => (silence.givenUp === givenUp ? call() : Promise.reject(silence.error))
     const mayPass = (error: unknown, failures: number): boolean =>
       isUnreachable(error) && failures < ATTEMPTS_MAX && silence.givenUp === givenUp
-    return repeated({ clock: systemClock, signal, pauseMs, mayPass }, step)
+    return repeated({ clock: systemClock, signal, pauseMs, mayPass }, silence.unlessGivenUp(call))
   }
 
   return {
@@ -97,9 +96,7 @@ export function createRegistryHttp(endpoint: RegistryEndpoint): RegistryHttp {
     ...(agent && { agent }),
     requestTimeoutMs,
     request: (method, path, body) => {
-      const { givenUp } = silence
-      const turn = (): Promise<RegistryAnswer> =>
-        silence.givenUp === givenUp ? once(method, path, body) : Promise.reject(silence.error)
+      const turn = silence.unlessGivenUp(() => once(method, path, body))
       return retried(() => limited(turn))
     },
     retried,
@@ -114,13 +111,19 @@ class Silence {
   /** Times that it was given up; who began before the last time goes on no longer. */
   givenUp = 0
   /** The reason of the last time. */
-  error: Error | undefined
+  private error: Error | undefined
   private since: number | undefined
   private readonly requestMs: number
 
   /** @param requestMs limit of one request */
   constructor(requestMs: number) {
     this.requestMs = requestMs
+  }
+
+  /** The call, which fails at once when the registry was given up since it was asked for. */
+  unlessGivenUp<T>(call: () => Promise<T>): () => Promise<T> {
+    const { givenUp } = this
+    return () => (this.givenUp === givenUp ? call() : Promise.reject(this.error))
   }
 
   heard(): void {
