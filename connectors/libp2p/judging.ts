@@ -75,7 +75,7 @@ export class Judging<T extends Waiting> {
       taken.push(queue.items[queue.next++]!)
       this.size--
       if (queue.next === queue.items.length) this.queues.delete(peer)
-      else this.queues.set(peer, this.enqueued(peer, compacted(queue)))
+      else this.enqueued(peer, compacted(queue))
     }
   }
 
@@ -112,7 +112,11 @@ class Turns {
   }
 }
 
-/** Without the items that were taken, once they are the greater part. */
-function compacted<T>({ items, next }: Queue<T>): Queue<T> {
-  return next < items.length / 2 ? { items, next } : { items: items.slice(next), next: 0 }
+/** The queue without the items that were taken, once they are the greater part. */
+function compacted<T>(queue: Queue<T>): Queue<T> {
+  if (queue.next >= queue.items.length / 2) {
+    queue.items.splice(0, queue.next)
+    queue.next = 0
+  }
+  return queue
 }
